@@ -1,0 +1,91 @@
+// Errors as values: a source text, a place in it, a diagnostic, and a result that is a value or diagnostics.
+//
+//   fashion.descent:9:12: error: axis 'k' is 784 in 'image' but 512 in 'weight'
+//     9 |   hidden = linear(image, 512)
+//       |            ^~~~~~
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace descent {
+
+// A text that diagnostics point into. `name` is what the user called it (a path, or "<string>").
+struct Source {
+  std::string name;
+  std::string text;
+};
+using SourceRef = std::shared_ptr<const Source>;
+
+// Bytes begin ≤ i < end of a source. A span without a source has no place (a missing command-line argument, say).
+struct Span {
+  SourceRef source;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+};
+
+struct Note {
+  Span at;
+  std::string message;
+};
+
+// `id` names the kind of mistake ("unknown-name"): stable, kebab-case, one golden test each.
+struct Diagnostic {
+  std::string id;
+  Span at;
+  std::string message;      // lower case; expected, then found
+  std::vector<Note> notes;  // other places involved, suggestions
+};
+using Diagnostics = std::vector<Diagnostic>;
+
+// Line and column from 1; the column counts bytes.
+struct Position {
+  int line = 0;
+  int column = 0;
+};
+Position position_of(const Source& source, std::uint32_t offset);
+
+// The text a user reads: header, source line, caret, then the notes likewise. Ends with a newline.
+std::string render(const Diagnostic& diagnostic, bool colour = false);
+std::string render(std::span<const Diagnostic> diagnostics, bool colour = false);
+
+// The candidate nearest to `name` by edit distance (at most a third of its length, at least one); empty if none is
+// near.
+std::string nearest(std::string_view name, std::span<const std::string> candidates);
+
+// A T, or at least one diagnostic. Nothing throws across a public door.
+template <class T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}
+  Result(Diagnostics errors) : state_(std::move(errors)) {}
+  Result(Diagnostic error) : state_(Diagnostics{std::move(error)}) {}
+
+  bool ok() const { return state_.index() == 0; }
+  explicit operator bool() const { return ok(); }
+  T& value() & { return std::get<0>(state_); }
+  const T& value() const& { return std::get<0>(state_); }
+  T&& value() && { return std::get<0>(std::move(state_)); }
+  T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
+  const Diagnostics& errors() const { return std::get<1>(state_); }
+
+ private:
+  std::variant<T, Diagnostics> state_;
+};
+
+// An internal check: our bug, never the user's. Prints what failed and ends the process with exit code 2.
+[[noreturn]] void internal_error(const char* file, int line, const std::string& message);
+#define DESCENT_CHECK(condition, message) \
+  ((condition) ? void(0) : ::descent::internal_error(__FILE__, __LINE__, (message)))
+
+}  // namespace descent

@@ -1,0 +1,40 @@
+// The road from a model's Graph to its Loop program: an ordered list on one screen (pipeline.cpp).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "ir/graph.h"
+#include "ir/loop.h"
+#include "ir/machine.h"
+
+namespace descent {
+
+// A pass is a value: its name is its file, its flag and its test folder.
+struct Pass {
+  std::string_view name;
+  std::string_view summary;
+  Model (*run)(const Model&);
+  Legality after;           // what holds of every Graph from here on
+};
+std::span<const Pass> graph_passes();
+const Pass* find_pass(std::string_view name);
+
+struct LowerOptions {
+  Machine machine;
+  std::int64_t largest_batch = 64;
+  int lanes = 0;  // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
+};
+
+// Called with each pass's name, the model before and after it, and the seconds it took.
+using Observer = std::function<void(const Pass&, const Model& before, const Model& after, double seconds)>;
+
+// Runs all Graph passes, verifying after each; a failure is an internal error that names the pass.
+Model run_passes(const Model& model, const Observer& observe = {});
+
+// A verified, ordered Graph to loops, with the arena planned. The error: arena beyond the limit.
+Result<loop::Program> lower(const Model& model, const LowerOptions& options);
+
+}  // namespace descent

@@ -1,0 +1,37 @@
+/* What compiled code and its caller agree on. C, and nothing but fixed-width integers.
+ *
+ * A compiled entry is `void NAME_step(const DescentCall*)`. It allocates nothing and calls nothing but
+ * `threads->run`; memory it touches is the arena, the inputs and the outputs. */
+#ifndef DESCENT_RUNTIME_ABI_H
+#define DESCENT_RUNTIME_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Iterations begin, begin + step, … < end of a parallel loop; begin is a multiple of step from the loop's own begin. */
+typedef void (*DescentPart)(const void* frame, int64_t begin, int64_t end);
+
+/* Runs `part` over [begin, end), cut at multiples of `step` from `begin`, and returns when all parts are done.
+ * `work` is an estimate of the whole loop's cost in floating-point operations. */
+typedef struct DescentThreads {
+  void (*run)(void* pool, DescentPart part, const void* frame, int64_t begin, int64_t end, int64_t step, int64_t work);
+  void* pool;
+} DescentThreads;
+
+typedef struct DescentCall {
+  unsigned char* arena;           /* 64-byte aligned; its size is a constant of the program */
+  const void* const* inputs;      /* one per input of the entry, row-major, 4-byte aligned at least */
+  void* const* outputs;           /* one per output of the entry */
+  int64_t batch;                  /* 1 ≤ batch ≤ the program's largest */
+  const DescentThreads* threads;  /* null: one thread */
+} DescentCall;
+
+typedef void (*DescentEntry)(const DescentCall*);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
