@@ -37,7 +37,7 @@ Affine operator+(const Affine& a, const Affine& b);
 Affine operator-(const Affine& a, const Affine& b);
 Affine operator*(const Affine& a, std::int64_t factor);
 inline Affine operator+(const Affine& a, std::int64_t b) { return a + Affine::of(b); }
-inline Affine operator-(const Affine& a, std::int64_t b) { return a + Affine::of(-b); }
+inline Affine operator-(const Affine& a, std::int64_t b) { return a - Affine::of(b); }
 
 // Every axis replaced by a form: `by(axis)`.
 Affine substitute(const Affine& form, const std::function<Affine(AxisId)>& by);
