@@ -46,8 +46,9 @@ struct Axis {
 };
 
 // result[landing(p)] = combine over all points p of the box, in box order (the last axis fastest), of body(p).
-// An axis that does not stand in the landing is reduced. A point where some guard is negative is skipped. A landing
-// outside the result vanishes. If the landing is not injective on the axes in it, the sweep scatters.
+// An axis that does not stand in the landing (nor in a read that the landing goes through) is reduced. A point where
+// some guard is negative is skipped. A landing outside the result vanishes. If the landing is not injective on the axes
+// in it, the sweep scatters.
 struct Sweep {
   std::vector<Axis> axes;
   std::vector<Affine> guards;  // each ≥ 0
@@ -165,6 +166,7 @@ class GraphBuilder {
                       std::string name = {}, Span origin = {});
   ValueId literal(double value, DType type);  // rank 0
   void update(std::string state, ValueId value, Span origin = {});
+  void rename(ValueId value, std::string name);  // the hint for readers
   void output(Output::Kind kind, std::string name, ValueId value);
 
   const Graph& graph() const { return graph_; }
@@ -180,7 +182,7 @@ class GraphBuilder {
 std::vector<ValueId> operands_of(const Node& node);
 // The reads of a body, in order.
 std::vector<ScalarId> reads_of(const Body& body);
-// The axes of the sweep that do not stand in its landing, ascending.
+// The axes of the sweep that do not stand in its landing (nor in a read it goes through), ascending.
 std::vector<AxisId> reduced_axes(const Sweep& sweep);
 
 // Copies the nodes of a Graph into a builder, one by one; a pass overrides what it changes. `to[v]` is where the
@@ -197,9 +199,21 @@ void copy_node(GraphBuilder& builder, const Graph& from, NodeId node, std::vecto
 //     %x = input x : f32[batch, 2]                                                     # xor.descent:3
 //     %w = state hidden.linear.weight : f32[2, 3]
 //     %h = sweep [b < batch, j < 3, k < 2] sum chain fused at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 3]
+//     %s = sweep [b < batch, j < 3] { e = exp(%h[b, j]); e / (1.0 + e) } : f32[batch, 3]
+//     %y = sweep [b < batch, i < 3, r < 2 where i - r >= 0] max at [b, i] { %s[b, i + r - 1 else -inf] } : f32[batch,
+//     3] %m = random hidden.dropout(%seed, %step) : f32[batch, 3] %last, %all = scan [t < 5] reversed {
+//       carry %c = %s : f32[batch, 3]
+//       capture %y = %y : f32[batch, 3]
+//       %n = sweep [b < batch, j < 3] { %c[b, j] * %y[b, j] } : f32[batch, 3]
+//       next %c = %n
+//       yield %n
+//     } : f32[batch, 3], f32[5, batch, 3]
+//     %g = gradient of %loss by %w : f32[2, 3]
 //     update hidden.linear.weight = %w2
 //     loss mse = %loss
 //   }
+// Without `at` a point lands where it stands: one dimension per axis, in order. A scalar that is used more than once
+// has a name. Comments at the ends of lines are origins. Reading gives an equal Graph whose origins are this text.
 std::string print(const Model& model);
 std::string print(const Graph& graph);  // one entry
 Result<Model> parse_model(const SourceRef& source);
