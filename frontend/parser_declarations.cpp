@@ -1,0 +1,134 @@
+// What stands at the outermost level of a file: imports, functions, optimizers, the model, train blocks.
+#include "frontend/parser.h"
+
+namespace descent::frontend {
+
+// file = { declaration NEWLINE }
+ast::File Parser::file() {
+  ast::File result;
+  result.source = source_;
+  skip_newlines();
+  while (peek().kind != Token::Kind::end) {
+    const std::size_t before = at_;
+    declaration(result);
+    end_of_statement();
+    if (at_ == before) ++at_;  // a stray '}'
+    failed_ = false;
+    skip_newlines();
+  }
+  return result;
+}
+
+// declaration = import | "fn" function | "optimizer" function | "model" function | train
+void Parser::declaration(ast::File& file) {
+  using Kind = ast::Function::Kind;
+  if (is("import")) {
+    file.imports.push_back(import());
+  } else if (accept("fn")) {
+    file.functions.push_back(function(Kind::function));
+  } else if (accept("optimizer")) {
+    file.functions.push_back(function(Kind::optimizer));
+  } else if (accept("model")) {
+    file.functions.push_back(function(Kind::model));
+  } else if (is("train")) {
+    file.trains.push_back(train());
+  } else {
+    expected("'import', 'fn', 'optimizer', 'model' or 'train'");
+  }
+}
+
+// import = "import" TEXT
+ast::Import Parser::import() {
+  expect("import");
+  ast::Import result{std::string(peek().text), here()};
+  if (peek().kind == Token::Kind::text) {
+    ++at_;
+  } else {
+    expected("the path of a file in quotes");
+  }
+  return result;
+}
+
+// function = NAME "(" [ parameter { "," parameter } [ "," ] ] ")" [ "->" type { "," type } ] block
+ast::Function Parser::function(ast::Function::Kind kind) {
+  ast::Function result;
+  result.kind = kind;
+  result.name = name("a name");
+  const Span opened = here();
+  expect("(");
+  while (!failed_ && !is(")")) {
+    result.parameters.push_back(parameter());
+    if (!accept(",")) break;
+  }
+  expect_closing(")", opened);
+  if (accept("->")) {
+    do {
+      result.results.push_back(type());
+    } while (!failed_ && accept(","));
+  }
+  result.body = block();
+  return result;
+}
+
+// train = "train" NAME "=" NAME "(" arguments ")" settings
+ast::Train Parser::train() {
+  ast::Train result;
+  expect("train");
+  result.name = name("a name");
+  expect("=");
+  result.model = name("a model");
+  const Span opened = here();
+  expect("(");
+  result.arguments = arguments();
+  expect_closing(")", opened);
+  skip_newlines();
+  result.settings = settings();
+  return result;
+}
+
+// settings = "{" { setting ( "," | NEWLINE ) } "}"
+std::vector<ast::Setting> Parser::settings() {
+  std::vector<ast::Setting> result;
+  const Span opened = here();
+  expect("{");
+  if (failed_) return result;
+  skip_newlines();
+  while (!is("}") && peek().kind != Token::Kind::end) {
+    result.push_back(setting());
+    if (failed_ || !accept(",")) end_of_statement();
+    skip_newlines();
+  }
+  expect_closing("}", opened);
+  return result;
+}
+
+// setting = key { "," key } { TEXT [ "," ] } ( "=" expression | settings );  key = NAME | "optimizer" | "batch"
+ast::Setting Parser::setting() {
+  const std::uint32_t begin = peek().begin;
+  ast::Setting result;
+  do {
+    if (is("optimizer") || is("batch")) {
+      result.keys.push_back({std::string(peek().text), here()});
+      ++at_;
+    } else {
+      result.keys.push_back(name("a setting"));
+    }
+  } while (!failed_ && accept(","));
+  while (peek().kind == Token::Kind::text) {
+    result.patterns.push_back({std::string(peek().text), here()});
+    ++at_;
+    accept(",");
+  }
+  if (is("{") && open_blocks_ < deepest_blocks) {
+    ++open_blocks_;
+    result.block = settings();
+    --open_blocks_;
+  } else {
+    expect("=");
+    result.value = expression();
+  }
+  result.at = since(begin);
+  return result;
+}
+
+}  // namespace descent::frontend

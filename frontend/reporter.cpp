@@ -1,0 +1,28 @@
+#include "frontend/reporter.h"
+
+namespace descent::frontend {
+
+namespace {
+
+bool same_place(const Span& a, const Span& b) {
+  return a.source == b.source && a.begin == b.begin && a.end == b.end;
+}
+
+}  // namespace
+
+void Reporter::error(std::string id, Span at, std::string message, std::vector<Note> notes) {
+  if (diagnostics_.size() >= most) return;
+  for (const Diagnostic& known : diagnostics_) {
+    if (known.id == id && known.message == message && same_place(known.at, at)) return;
+  }
+  diagnostics_.push_back({std::move(id), std::move(at), std::move(message), std::move(notes)});
+}
+
+std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
+  const std::string near = nearest(name, candidates);
+  return near.empty() ? "" : " (did you mean " + quoted(near) + "?)";
+}
+
+std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+}  // namespace descent::frontend

@@ -1,0 +1,31 @@
+// Collects the diagnostics of one run: several, each once, up to a number that still helps.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ir/diagnostics.h"
+
+namespace descent::frontend {
+
+class Reporter {
+ public:
+  static constexpr std::size_t most = 40;
+
+  // An equal one (id, place, message) is dropped: a function may be read more than once.
+  void error(std::string id, Span at, std::string message, std::vector<Note> notes = {});
+
+  bool empty() const { return diagnostics_.empty(); }
+  std::size_t size() const { return diagnostics_.size(); }
+  const Diagnostics& diagnostics() const { return diagnostics_; }
+
+ private:
+  Diagnostics diagnostics_;
+};
+
+// " (did you mean 'x'?)", or nothing when no candidate is near.
+std::string suggestion(std::string_view name, const std::vector<std::string>& candidates);
+// "'x'"
+std::string quoted(std::string_view text);
+
+}  // namespace descent::frontend
