@@ -25,9 +25,9 @@ Level level_of(const Expression& expression) {
       expression.node, [](const Conditional&) { return conditional; },
       [](const Binary& binary) { return level_of(binary.sign); },
       [](const Unary& node) { return node.sign == "not" ? negation : unary; }, [](const Number&) { return primary; },
-      [](const Text&) { return primary; }, [](const Name&) { return primary; },
-      [](const Ellipsis&) { return primary; }, [](const Call&) { return primary; },
-      [](const Subscript&) { return primary; }, [](const Reduction&) { return primary; });
+      [](const Text&) { return primary; }, [](const Name&) { return primary; }, [](const Ellipsis&) { return primary; },
+      [](const Call&) { return primary; }, [](const Subscript&) { return primary; },
+      [](const Reduction&) { return primary; });
 }
 
 std::string at_least(const Expression& expression, Level level) {
@@ -72,9 +72,12 @@ std::string print(const Call& call) {
 std::string print(const Target& target) {
   std::string text = (target.next ? "next " : "") + target.name.text;
   if (!target.indexed) return text;
-  return text + "[" + joined(target.at, [](const LeftIndex& left) {
-           return print(*left.index) + (left.extent ? " < " + at_least(*left.extent, sum) : "");
-         }) + "]";
+  return text + "[" +
+         joined(target.at,
+                [](const LeftIndex& left) {
+                  return print(*left.index) + (left.extent ? " < " + at_least(*left.extent, sum) : "");
+                }) +
+         "]";
 }
 
 std::string print(const Parameter& parameter) {
@@ -130,8 +133,8 @@ std::string print_statement(const Statement& statement, int indent) {
         return "scan " + print(scan.axis) + print(scan.carries) + " " + print_block(scan.body, indent);
       },
       [&](const Repeat& repeat) {
-        return "repeat " + print(*repeat.count) + (repeat.as ? " as " + repeat.as->text : "") +
-               print(repeat.carries) + " " + print_block(repeat.body, indent);
+        return "repeat " + print(*repeat.count) + (repeat.as ? " as " + repeat.as->text : "") + print(repeat.carries) +
+               " " + print_block(repeat.body, indent);
       });
 }
 

@@ -8,17 +8,17 @@ namespace descent::frontend {
 namespace {
 
 // Longest first: the first that fits is taken.
-constexpr std::array<std::string_view, 27> signs = {"..<", "...", ":=", "->", "//", "<=", ">=", "==", "!=",
-                                                    "+",   "-",   "*",  "/",  "^",  "<",  ">",  "=",  "~",
-                                                    "(",   ")",   "[",  "]",  "{",  "}",  ",",  ":",  "."};
+constexpr std::array<std::string_view, 27> signs = {
+    "..<", "...", ":=", "->", "//", "<=", ">=", "==", "!=", "+", "-", "*", "/", "^",
+    "<",   ">",   "=",  "~",  "(",  ")",  "[",  "]",  "{",  "}", ",", ":", "."};
 
 constexpr std::array<std::string_view, 25> reserved = {
-    "fn", "optimizer", "model", "train", "import", "if",     "then",   "else",  "and",  "or",   "not", "as",    "in",
-    "param", "frozen", "return", "scan", "repeat", "carry", "yield", "next", "inf", "true", "false", "batch"};
+    "fn",    "optimizer", "model",  "train", "import", "if",    "then",  "else", "and", "or",   "not",   "as",   "in",
+    "param", "frozen",    "return", "scan",  "repeat", "carry", "yield", "next", "inf", "true", "false", "batch"};
 
 // After these a line end does not end a statement.
 constexpr std::array<std::string_view, 26> continuing = {
-    "+", "-", "*", "/", "//", "^", "<", ">", "<=", ">=", "==", "!=", "=",
+    "+",  "-", "*", "/", "//", "^",   "<", ">",    "<=",   ">=",  "==", "!=",  "=",
     ":=", "~", ",", ":", "->", "..<", ".", "then", "else", "and", "or", "not", "if"};
 
 // A line that begins with one of these begins a statement, even if a bracket was left open above it.
@@ -173,8 +173,8 @@ bool is_reserved(std::string_view word) { return contains(reserved, word); }
 
 std::vector<Token> tokenize(const SourceRef& source, Reporter& reporter) {
   if (source->text.size() > largest_file) {
-    reporter.error("file-too-large", {source, 0, 0}, "expected a file of at most 16 MB, found " +
-                                                         std::to_string(source->text.size() >> 20) + " MB");
+    reporter.error("file-too-large", {source, 0, 0},
+                   "expected a file of at most 16 MB, found " + std::to_string(source->text.size() >> 20) + " MB");
     return {{Token::Kind::end, {}, 0, 0}};
   }
   return Lexer(source, reporter).run();

@@ -12,9 +12,7 @@ ast::ExpressionRef parse_expression(const SourceRef& source, Reporter& reporter)
 
 // -- the cursor ------------------------------------------------------------------------------------------------------
 
-const Token& Parser::peek(std::size_t ahead) const {
-  return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
-}
+const Token& Parser::peek(std::size_t ahead) const { return tokens_[std::min(at_ + ahead, tokens_.size() - 1)]; }
 
 bool Parser::is(std::string_view text, std::size_t ahead) const {
   const Token& token = peek(ahead);
@@ -39,8 +37,7 @@ void Parser::expect_closing(std::string_view text, Span opened) {
   if (accept(text) || failed_) return;
   Span at = here();
   const std::string found = describe(peek());
-  fail("syntax", std::move(at), "expected " + quoted(text) + ", found " + found,
-       {{std::move(opened), "opened here"}});
+  fail("syntax", std::move(at), "expected " + quoted(text) + ", found " + found, {{std::move(opened), "opened here"}});
 }
 
 void Parser::expected(std::string_view what) {

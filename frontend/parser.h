@@ -102,7 +102,7 @@ class Parser {
   std::size_t at_ = 0;
   int open_expressions_ = 0;  // nested calls of the rules that recurse
   int open_blocks_ = 0;
-  bool failed_ = false;       // in this statement: one mistake is reported, the rest skipped
+  bool failed_ = false;  // in this statement: one mistake is reported, the rest skipped
 };
 
 }  // namespace descent::frontend

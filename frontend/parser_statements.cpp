@@ -10,9 +10,12 @@ ast::Block Parser::block() {
   const Span opened = here();
   expect("{");
   if (failed_) return result;
-  if (++open_blocks_ > deepest_blocks) {
+  if (open_blocks_ >= deepest_blocks) {
+    --at_;  // the brace is skipped with what it holds
     fail("nested-too-deeply", opened, "expected at most " + std::to_string(deepest_blocks) + " blocks in one another");
+    return result;
   }
+  ++open_blocks_;
   skip_newlines();
   while (!is("}") && peek().kind != Token::Kind::end) {
     result.push_back(statement());

@@ -4,9 +4,7 @@ namespace descent::frontend {
 
 namespace {
 
-bool same_place(const Span& a, const Span& b) {
-  return a.source == b.source && a.begin == b.begin && a.end == b.end;
-}
+bool same_place(const Span& a, const Span& b) { return a.source == b.source && a.begin == b.begin && a.end == b.end; }
 
 }  // namespace
 

@@ -1,0 +1,115 @@
+// The door of the front end: a model's text → its Graphs, its train block and what that asks for.
+//
+//   auto compiled = frontend::compile(source, {});
+//   if (!compiled) std::cerr << render(compiled.errors());
+//   run(compiled->model.entry("step"), …);
+//
+// Entries of the Model; each holds only the inputs that it needs, in the order given here:
+//   init      seed : i32[]. Updates every state from its initialiser; a draw's site is the state's path.
+//   step      the inputs that the losses depend on; step, steps, seed : i32[]; one f64[] per rate (below).
+//             Outputs the losses; updates parameters and optimizer states. Present when there is a train block.
+//   evaluate  inputs. Outputs losses and metrics, each the mean over the rows of this batch; the host joins batches:
+//             Σ rows·e / Σ rows. A metric NAME with explicit over_epoch(e) gives its e's as NAME.0, NAME.1, …
+//   report    NAME.0, … : f64[]. For such metrics alone: NAME from the joined e's.
+//   predict   the inputs that the outputs depend on. Outputs the outputs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "frontend/ast.h"
+#include "ir/diagnostics.h"
+#include "ir/graph.h"
+
+namespace descent::frontend {
+
+// `--set NAME=VALUE`: a size of the model, a setting of the train block, or an argument of its optimizer, whose whole
+// expression it replaces.
+struct Override {
+  std::string name;
+  std::string value;
+};
+
+// Where data comes from, as a plain tree: the front end knows the names of sizes and inputs, not of readers.
+struct DataExpression;
+struct DataArgument {
+  std::string name;                   // empty: positional
+  std::vector<DataExpression> value;  // exactly one
+};
+struct DataCall {
+  std::string function;
+  std::vector<DataArgument> arguments;
+};
+struct DataText {
+  std::string value;
+};
+struct DataNumber {
+  double value = 0;
+};
+struct DataFlag {
+  bool value = false;
+};
+struct DataInput {  // the name of an input of the model
+  std::string name;
+};
+struct DataExpression {
+  std::variant<DataCall, DataText, DataNumber, DataFlag, DataInput> node;
+  Span at;
+};
+// `image = idx("…")`; without inputs the value feeds by itself (`data = …`).
+struct DataBinding {
+  std::vector<std::string> inputs;
+  DataExpression value;
+};
+
+struct TrainBlock {
+  std::string name;
+  std::string model;
+  std::int64_t batch = 32;
+  std::int64_t epochs = 1;
+  std::int64_t seed = 1;
+  std::int64_t report = 1;  // epochs per report
+  bool shuffle = true;
+  std::string weights;  // a file to start from; empty: none
+  Span weights_at;
+  std::vector<DataBinding> data;
+  std::vector<DataBinding> test;
+  std::optional<DataExpression> data_and_test;  // `data, test = …`
+  Span at;
+};
+
+// A rank-0 f64 input of `step` and the value the text gives it.
+struct Rate {
+  std::string name;
+  double value = 0;
+};
+
+struct Compilation {
+  Model model;
+  std::optional<TrainBlock> train;
+  std::vector<Rate> rates;
+};
+
+// Reads the file that `import "path"` names; the path is relative to the importing file, as written.
+using ReadImport = std::function<Result<SourceRef>(const std::string& path)>;
+
+struct Options {
+  std::string only;  // the train block; empty: the first
+  std::vector<Override> set;
+  ReadImport read_import;
+};
+
+Result<ast::File> parse(const SourceRef& source);
+Result<Compilation> compile(const SourceRef& source, const Options& options);
+
+// The names of the file's train blocks, in order.
+std::vector<std::string> train_blocks(const ast::File& file);
+// The standard library, one source per file; for listings and tests.
+std::vector<SourceRef> standard_library();
+
+}  // namespace descent::frontend
