@@ -6,6 +6,8 @@
 // thread; `unrolled` and `serial` differ in cost only. All four have the meaning of the serial loop.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -197,14 +199,18 @@ Diagnostics verify(const Program& program);
 // the arrays is never touched: an index that leaves its array is an internal error naming kernel and place.
 class Interpreter {
  public:
-  explicit Interpreter(const Program& program);  // states and arena start as zero bytes
+  // `program` stays alive and unchanged. States and arena start as zero bytes; buffers without an offset are placed
+  // behind the planned ones.
+  explicit Interpreter(const Program& program);
   // `inputs` and `outputs`: one pointer per Entry::inputs / outputs.
   void run(std::string_view entry, std::int64_t batch, const std::vector<const void*>& inputs,
            const std::vector<void*>& outputs);
   std::vector<std::byte>& arena() { return arena_; }
 
  private:
+  struct Translation;  // the kernels in flat form (loop_flat.h)
   const Program* program_;
+  std::shared_ptr<const Translation> translation_;
   std::vector<std::byte> arena_;
 };
 

@@ -5,11 +5,14 @@
 // and lowering read the row. To add a primitive, add a row.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,17 +50,18 @@ enum class Op : std::uint8_t {
   to_i32,
   to_u32,
   to_u8,
-  to_bool,       // to an integer: toward zero, saturating, NaN to 0
+  to_bool,       // to an integer: toward zero, saturating, NaN to 0; to bool: x != 0, by expansion
   power_of_two,  // i32 n → 2^n for n in the normal exponents of the result (f32 and f64 rows below)
   power_of_two_f64,
   exponent,  // of a normal x: floor(log2 |x|) as i32
-  mantissa,  // of a normal x: x · 2^-exponent(x), sign kept: 1 ≤ |m| < 2
+  mantissa,  // of a normal x: x · 2^-exponent(x), sign kept: 1 ≤ |m| < 2. Outside of their domains these four give
+             // what the fields of bits say: (n + bias) into the exponent, the exponent field - bias, exponent := bias
   multiply_high,
   bit_and,
   bit_or,
   bit_xor,
   shift_left,
-  shift_right,  // u32; shift_right fills with zeros
+  shift_right,  // u32, by less than 32; shift_right fills with zeros
   // Expanded before a back end sees them.
   power,  // integer exponent: power(x, n : i32), repeated squaring from the lowest bit
   pow,    // pow(x, y), x ≥ 0 or NaN
@@ -72,6 +76,7 @@ enum class Op : std::uint8_t {
   erf,
 };
 inline constexpr int op_count = static_cast<int>(Op::erf) + 1;
+inline constexpr bool is_native(Op op) { return op < Op::power; }
 
 using ScalarId = int;
 inline constexpr ScalarId no_scalar = -1;
@@ -87,7 +92,10 @@ struct Index {
 // f32 literals hold a value that f32 represents; integers are exact.
 struct Literal {
   double value = 0;
-  bool operator==(const Literal&) const = default;
+  // Of the bits: -0 is not +0, NaN is itself.
+  bool operator==(const Literal& other) const {
+    return std::bit_cast<std::uint64_t>(value) == std::bit_cast<std::uint64_t>(other.value);
+  }
 };
 // An affine form of the axes as i32.
 struct AxisValue {
@@ -105,7 +113,12 @@ struct Read {
   ValueId tensor = -1;
   std::vector<Index> at;
   std::optional<double> otherwise;
-  bool operator==(const Read&) const = default;
+  bool operator==(const Read& other) const {
+    const auto literal = [](const Read& read) {
+      return read.otherwise ? std::optional(Literal{*read.otherwise}) : std::nullopt;
+    };
+    return tensor == other.tensor && at == other.at && literal(*this) == literal(other);
+  }
 };
 struct Apply {
   Op op = Op::add;
@@ -118,6 +131,9 @@ struct Scalar {
   std::variant<Literal, AxisValue, AxisExtent, Read, Apply> node;
   bool operator==(const Scalar&) const = default;
 };
+
+// Every scalar this one needs, in order: an operation's operands, a read's indices.
+std::vector<ScalarId> operands_of(const Scalar& scalar);
 
 // A scalar expression as a DAG: operands stand before users, equal scalars are one, the root stands last.
 struct Body {
@@ -157,6 +173,7 @@ class BodyBuilder {
  private:
   ScalarId intern(Scalar scalar);
   std::vector<Scalar> scalars_;
+  std::unordered_multimap<std::size_t, ScalarId> interned_;  // by hash
 };
 
 // How the operand types give the result type.
@@ -207,6 +224,15 @@ double double_of(Word word, DType type);
 // A native operation exactly as every back end must compute it: f32 in f32, f64 in f64, integers wrapping.
 // `operand_type` is the type of the last operand, `type` that of the result.
 Word apply_exact(Op op, DType operand_type, DType type, const Word* operands);
+
+// Reverse mode over one body. `copied[s]` is where scalar s of the body went in `builder`, `upstream` the adjoint of
+// the root, of the root's type. Gives each Read of the body with its adjoint in the read's type, no_scalar where no
+// gradient flows.
+// What was not selected can't poison: where an operand's value did not enter the result at a point (the other side of
+// a select, the loser of a max), nothing comes back through it at that point, even if derivatives behind it are
+// infinite or NaN.
+std::vector<std::pair<ScalarId, ScalarId>> body_adjoints(BodyBuilder& builder, const Body& body,
+                                                         const std::vector<ScalarId>& copied, ScalarId upstream);
 
 // The body with every operation that has an expansion replaced by it, until only native ones are left.
 Body expand(const Body& body);

@@ -1,0 +1,340 @@
+// Statements, values and loops of a kernel.
+#include "codegen/llvm/kernel.h"
+
+#include <llvm/IR/Intrinsics.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "codegen/llvm/operations.h"
+#include "codegen/llvm/vector.h"
+#include "ir/match.h"
+
+namespace descent::codegen {
+namespace {
+
+using llvm::Value;
+
+// Strides in elements of a row-major array.
+std::vector<std::int64_t> strides_of(const loop::Array& array, std::int64_t batch) {
+  std::vector<std::int64_t> strides(array.shape.size(), 1);
+  for (std::size_t axis = array.shape.size(); axis-- > 1;) {
+    const Extent extent = array.shape[axis];
+    strides[axis - 1] = strides[axis] * (extent.is_batch() ? batch : extent.size);
+  }
+  return strides;
+}
+
+// Beyond this an `unrolled` loop is left rolled: the price of code that no cache holds.
+constexpr std::int64_t most_unrolled = 1024;
+
+}  // namespace
+
+llvm::Function* ModuleContext::add_function(const std::string& name, llvm::ArrayRef<llvm::Type*> parameters) const {
+  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context()), parameters, false);
+  llvm::Function* function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, module);
+  function->setDoesNotThrow();
+  function->addFnAttr(llvm::Attribute::NoRecurse);
+  return function;
+}
+
+llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
+                            const std::vector<llvm::Align>& alignments) {
+  const auto arrays = static_cast<std::size_t>(kernel.parameters);
+  const auto indices = static_cast<std::size_t>(kernel.indices);
+  llvm::Type* pointer = llvm::PointerType::get(module.context(), 0);
+  llvm::Type* number = llvm::Type::getInt64Ty(module.context());
+  std::vector<llvm::Type*> parameters(arrays, pointer);
+  parameters.insert(parameters.end(), indices + 1, number);
+  parameters.push_back(pointer);
+
+  llvm::Function* function = module.add_function(kernel.name, parameters);
+  KernelEmitter emitter(module, kernel, function);
+  KernelEmitter::Names& names = emitter.names();
+  for (std::size_t i = 0; i < arrays; ++i) {
+    llvm::Argument* argument = function->getArg(static_cast<unsigned>(i));
+    argument->setName(kernel.arrays[i].name);
+    argument->addAttr(llvm::Attribute::NoAlias);
+    argument->addAttr(llvm::Attribute::getWithAlignment(module.context(), alignments[i]));
+    if (kernel.arrays[i].role == loop::Array::Role::read) argument->addAttr(llvm::Attribute::ReadOnly);
+    names.arrays[i] = {argument, 1};
+  }
+  for (std::size_t i = 0; i < indices; ++i) {
+    names.variables[i].value = function->getArg(static_cast<unsigned>(arrays + i));
+    names.variables[i].value->setName(kernel.variables[i]);
+  }
+  names.batch = function->getArg(static_cast<unsigned>(arrays + indices));
+  names.batch->setName("batch");
+  names.threads = function->getArg(static_cast<unsigned>(arrays + indices + 1));
+  names.threads->setName("threads");
+  emitter.emit(kernel.body);
+  emitter.finish();
+  return function;
+}
+
+KernelEmitter::KernelEmitter(const ModuleContext& module, const loop::Kernel& kernel, llvm::Function* function)
+    : module_(module),
+      kernel_(kernel),
+      function_(function),
+      builder_(llvm::BasicBlock::Create(module.context(), "entry", function)) {
+  names_.arrays.resize(kernel.arrays.size());
+  names_.variables.resize(kernel.variables.size());
+  names_.temps.resize(kernel.temps.size());
+}
+
+void KernelEmitter::finish() { builder_.CreateRetVoid(); }
+
+llvm::BasicBlock* KernelEmitter::add_block(const std::string& name) {
+  return llvm::BasicBlock::Create(module_.context(), name, function_);
+}
+
+Value* KernelEmitter::allocate(llvm::Type* type) {
+  llvm::BasicBlock& entry = function_->getEntryBlock();
+  llvm::IRBuilder<> builder(&entry, entry.getFirstInsertionPt());
+  llvm::AllocaInst* made = builder.CreateAlloca(type);
+  made->setAlignment(llvm::Align(64));
+  return made;
+}
+
+// -- statements ------------------------------------------------------------------------------------------------------
+
+void KernelEmitter::emit(const loop::Block& block) {
+  for (const loop::Statement& statement : block) {
+    match(statement.node, [this](const auto& node) { emit(node); });
+  }
+}
+
+void KernelEmitter::emit(const loop::Let& let) {
+  const DType type = type_of(let.temp);
+  temp(let.temp) = match(
+      let.value, [&](const Literal& literal) -> Value* { return constant_of(module_.context(), literal.value, type); },
+      [&](const loop::IndexValue& index) -> Value* { return value_of(index); },
+      [&](const loop::BatchValue&) -> Value* { return builder_.CreateTrunc(names_.batch, builder_.getInt32Ty()); },
+      [&](const loop::Load& load) -> Value* { return value_of(load); },
+      [&](const loop::Operation& operation) -> Value* { return value_of(operation, type); });
+}
+
+void KernelEmitter::emit(const loop::Store& store) {
+  Place place = place_of(store.array, store.at);
+  emit_store(builder_, place, temp(store.value), mask_);
+}
+
+void KernelEmitter::emit(const loop::Declare& declare) {
+  const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(declare.array)];
+  const auto elements = static_cast<std::uint64_t>(count(array.shape, module_.program.largest_batch) * lanes_);
+  Value* base = allocate(llvm::ArrayType::get(memory_type(module_.context(), array.dtype), elements));
+  base->setName(array.name);
+  names_.arrays[static_cast<std::size_t>(declare.array)] = {base, lanes_};
+}
+
+// A condition that differs by lane becomes a mask over everything below; one that does not is a branch.
+void KernelEmitter::emit(const loop::If& branch) {
+  Value* condition = temp(branch.condition);
+  if (is_vector(condition)) {
+    Value* outer = mask_;
+    mask_ = outer == nullptr ? condition : builder_.CreateAnd(outer, condition);
+    emit(branch.then);
+    mask_ = outer;
+    return;
+  }
+  llvm::BasicBlock* then = add_block("then");
+  llvm::BasicBlock* after = add_block("after");
+  builder_.CreateCondBr(condition, then, after);
+  builder_.SetInsertPoint(then);
+  emit(branch.then);
+  builder_.CreateBr(after);
+  builder_.SetInsertPoint(after);
+}
+
+// -- loops -----------------------------------------------------------------------------------------------------------
+
+void KernelEmitter::emit(const loop::For& loop) {
+  if (loop.kind == loop::LoopKind::vector || loop.kind == loop::LoopKind::unrolled) {
+    const std::int64_t trips = constant_trips(loop);
+    if (loop.kind == loop::LoopKind::vector && lanes_ == 1 && trips > 1 && why_not_vector(loop).empty()) {
+      emit_vector(loop, trips);
+      return;
+    }
+    if (trips <= most_unrolled) {
+      emit_unrolled(loop, trips);
+      return;
+    }
+  }
+  Value* begin = bound(loop.begin);
+  Value* end = smallest(loop.end);
+  if (loop.kind == loop::LoopKind::parallel && names_.threads != nullptr && lanes_ == 1) {
+    emit_parallel(loop, begin, end);
+  } else {
+    emit_counted(loop, begin, end);
+  }
+}
+
+// Tested before the first iteration and after each, the form that LLVM's loop passes want.
+void KernelEmitter::emit_counted(const loop::For& loop, Value* begin, Value* end) {
+  llvm::BasicBlock* before = builder_.GetInsertBlock();
+  llvm::BasicBlock* body = add_block(kernel_.variables[static_cast<std::size_t>(loop.variable)]);
+  llvm::BasicBlock* after = add_block("after");
+  builder_.CreateCondBr(builder_.CreateICmpSLT(begin, end), body, after);
+  builder_.SetInsertPoint(body);
+  llvm::PHINode* counter = builder_.CreatePHI(builder_.getInt64Ty(), 2);
+  counter->addIncoming(begin, before);
+
+  variable(loop.variable) = {counter, 0, ++depth_};
+  emit(loop.body);
+  --depth_;
+
+  Value* next = builder_.CreateNSWAdd(counter, builder_.getInt64(static_cast<std::uint64_t>(loop.step)));
+  counter->addIncoming(next, builder_.GetInsertBlock());
+  builder_.CreateCondBr(builder_.CreateICmpSLT(next, end), body, after);
+  builder_.SetInsertPoint(after);
+}
+
+void KernelEmitter::emit_unrolled(const loop::For& loop, std::int64_t trips) {
+  for (std::int64_t trip = 0; trip < trips; ++trip) {
+    const std::int64_t value = loop.begin.form.constant + trip * loop.step;
+    variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value), 0, depth_};
+    emit(loop.body);
+  }
+}
+
+void KernelEmitter::emit_vector(const loop::For& loop, std::int64_t trips) {
+  variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), loop.begin.form.constant), loop.step,
+                             depth_};
+  lanes_ = static_cast<int>(trips);
+  emit(loop.body);
+  lanes_ = 1;
+}
+
+Value* KernelEmitter::bound(const loop::Bound& bound) {
+  Value* value = affine(bound.form);
+  if (bound.multiple == 0) return value;
+  Value* batch = names_.batch;
+  if (bound.multiple > 1) {
+    Value* rest = builder_.CreateURem(batch, builder_.getInt64(static_cast<std::uint64_t>(bound.multiple)));
+    batch = builder_.CreateNSWSub(batch, rest);
+  }
+  return builder_.CreateNSWAdd(batch, value);
+}
+
+Value* KernelEmitter::smallest(const std::vector<loop::Bound>& bounds) {
+  Value* least = bound(bounds.front());
+  for (std::size_t i = 1; i < bounds.size(); ++i) {
+    least = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, least, bound(bounds[i]));
+  }
+  return least;
+}
+
+// -- values ----------------------------------------------------------------------------------------------------------
+
+// The terms in the order of their loops, so that what an outer loop fixes is one value that inner ones share.
+KernelEmitter::Split KernelEmitter::split(const Affine& form) {
+  std::vector<Term> terms = form.terms;
+  std::stable_sort(terms.begin(), terms.end(),
+                   [this](const Term& a, const Term& b) { return variable(a.axis).depth < variable(b.axis).depth; });
+  Split result{nullptr, form.constant};
+  for (const Term& term : terms) {
+    Value* value = variable(term.axis).value;
+    if (const auto* known = llvm::dyn_cast<llvm::ConstantInt>(value)) {
+      result.constant += term.coefficient * known->getSExtValue();
+      continue;
+    }
+    if (term.coefficient != 1) {
+      value = builder_.CreateNSWMul(value, llvm::ConstantInt::getSigned(builder_.getInt64Ty(), term.coefficient));
+    }
+    result.varying = result.varying == nullptr ? value : builder_.CreateNSWAdd(result.varying, value);
+  }
+  return result;
+}
+
+Value* KernelEmitter::affine(const Affine& form) {
+  const Split parts = split(form);
+  Value* constant = llvm::ConstantInt::getSigned(builder_.getInt64Ty(), parts.constant);
+  if (parts.varying == nullptr) return constant;
+  return parts.constant == 0 ? parts.varying : builder_.CreateNSWAdd(parts.varying, constant);
+}
+
+std::int64_t KernelEmitter::lane_step(const Affine& form) const {
+  std::int64_t step = 0;
+  for (const Term& term : form.terms) step += term.coefficient * variable(term.axis).lane_step;
+  return step;
+}
+
+Value* KernelEmitter::value_of(const loop::IndexValue& index) {
+  Value* value = builder_.CreateTrunc(affine(index.form), builder_.getInt32Ty());
+  const std::int64_t step = lane_step(index.form);
+  if (step == 0) return value;
+  return builder_.CreateAdd(spread(builder_, value, lanes_), lane_numbers(builder_.getInt32Ty(), lanes_, step));
+}
+
+Value* KernelEmitter::value_of(const loop::Load& load) {
+  Value* guard = mask_;
+  if (load.guard != loop::no_temp) {
+    guard = temp(load.guard);
+    if (mask_ != nullptr) guard = builder_.CreateAnd(mask_, spread(builder_, guard, lanes_));
+  }
+  return emit_load(builder_, place_of(load.array, load.at), guard, load.otherwise);
+}
+
+Value* KernelEmitter::value_of(const loop::Operation& operation, DType type) {
+  std::vector<Value*> operands;
+  bool varying = false;
+  for (loop::TempId id : operation.operands) {
+    operands.push_back(temp(id));
+    varying = varying || is_vector(operands.back());
+  }
+  if (varying) {
+    for (Value*& operand : operands) operand = spread(builder_, operand, lanes_);
+  }
+  return emit_operation(builder_, operation.op, type_of(operation.operands.back()), type, operands);
+}
+
+// What the subscripts' temps add to an address, in elements: the same for all lanes, and by lane.
+KernelEmitter::Indirection KernelEmitter::indirection_of(const std::vector<loop::Subscript>& at,
+                                                         const std::vector<std::int64_t>& strides) {
+  Indirection sums;
+  for (std::size_t axis = 0; axis < at.size(); ++axis) {
+    if (at[axis].through == loop::no_temp) continue;
+    Value* index = temp(at[axis].through);
+    llvm::Type* wide = builder_.getInt64Ty();
+    if (is_vector(index)) wide = llvm::FixedVectorType::get(wide, static_cast<unsigned>(lanes_));
+    Value* scaled = builder_.CreateMul(builder_.CreateSExt(index, wide),
+                                       llvm::ConstantInt::get(wide, static_cast<std::uint64_t>(strides[axis])));
+    Value*& sum = is_vector(index) ? sums.by_lane : sums.common;
+    sum = sum == nullptr ? scaled : builder_.CreateAdd(sum, scaled);
+  }
+  return sums;
+}
+
+Place KernelEmitter::place_of(loop::ArrayId id, const std::vector<loop::Subscript>& at) {
+  const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
+  const Storage& storage = names_.arrays[static_cast<std::size_t>(id)];
+  // A local declared in a vector loop has one element per lane, as if it had one more axis.
+  std::vector<std::int64_t> strides = strides_of(array, module_.program.largest_batch);
+  for (std::int64_t& stride : strides) stride *= storage.lanes;
+  Affine linear;
+  for (std::size_t axis = 0; axis < at.size(); ++axis) linear = linear + at[axis].offset * strides[axis];
+  const Indirection indirect = indirection_of(at, strides);
+  const Split offset = split(linear);
+
+  Place place;
+  place.type = array.dtype;
+  place.lanes = lanes_;
+  place.lane_offsets = indirect.by_lane;
+  place.lane_stride = lane_step(linear) + (storage.lanes > 1 ? 1 : 0);
+  if (array.role == loop::Array::Role::local && offset.varying == nullptr && indirect.is_none()) {
+    const std::int64_t elements = count(array.shape, module_.program.largest_batch) * storage.lanes;
+    const std::int64_t last = offset.constant + place.lane_stride * (lanes_ - 1);
+    place.inside = std::min(offset.constant, last) >= 0 && std::max(offset.constant, last) < elements;
+  }
+  // Variables first, the constant last: unrolled copies share everything but a displacement.
+  place.address = storage.base;
+  Value* constant =
+      offset.constant == 0 ? nullptr : llvm::ConstantInt::getSigned(builder_.getInt64Ty(), offset.constant);
+  for (Value* part : {offset.varying, indirect.common, constant}) {
+    if (part == nullptr) continue;
+    place.address = builder_.CreateGEP(memory_type(module_.context(), array.dtype), place.address, part);
+  }
+  return place;
+}
+
+}  // namespace descent::codegen

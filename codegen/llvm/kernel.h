@@ -1,0 +1,111 @@
+// One kernel of a Loop program as an LLVM function.
+//
+// A vector loop is emitted once: a temp that differs by lane becomes <N x T>, one that does not stays scalar. Locals
+// are allocas, a fresh one wherever a Declare is emitted; as `unrolled` loops are unrolled here, their subscripts are
+// constants and LLVM keeps them in registers. The outermost parallel loop becomes a function of its own.
+#pragma once
+
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Module.h>
+
+#include <string>
+#include <vector>
+
+#include "codegen/llvm/access.h"
+#include "ir/loop.h"
+
+namespace descent::codegen {
+
+// What all functions of a module share.
+struct ModuleContext {
+  llvm::Module& module;
+  const loop::Program& program;
+
+  llvm::LLVMContext& context() const { return module.getContext(); }
+  // A function of this module, internal, that neither throws nor recurses.
+  llvm::Function* add_function(const std::string& name, llvm::ArrayRef<llvm::Type*> parameters) const;
+};
+
+// `void kernel(arrays…, index parameters… : i64, batch : i64, threads : ptr)`. `alignments`: per array in bytes.
+llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
+                            const std::vector<llvm::Align>& alignments);
+
+// Emits blocks of a kernel into one LLVM function.
+class KernelEmitter {
+ public:
+  KernelEmitter(const ModuleContext& module, const loop::Kernel& kernel, llvm::Function* function);
+
+  // What the names of the kernel stand for in this function.
+  struct Storage {
+    llvm::Value* base = nullptr;
+    std::int64_t lanes = 1;  // a local declared in a vector loop holds one element per lane, lanes adjacent
+  };
+  // The value is lane 0's; lane l's is lane_step · l more. Variables are ordered as their loops are opened, so that
+  // address arithmetic is shared and hoisted from the outside in.
+  struct Variable {
+    llvm::Value* value = nullptr;
+    std::int64_t lane_step = 0;
+    int depth = 0;
+  };
+  struct Names {
+    std::vector<Storage> arrays;
+    std::vector<Variable> variables;
+    std::vector<llvm::Value*> temps;
+    llvm::Value* batch = nullptr;
+    llvm::Value* threads = nullptr;  // null: parallel loops run here
+  };
+  Names& names() { return names_; }
+
+  void emit(const loop::Block& block);
+  // A loop from begin to end, both i64, over `body`.
+  void emit_counted(const loop::For& loop, llvm::Value* begin, llvm::Value* end);
+  void finish();  // the function's return
+
+ private:
+  void emit(const loop::Let& let);
+  void emit(const loop::Store& store);
+  void emit(const loop::Declare& declare);
+  void emit(const loop::If& branch);
+  void emit(const loop::For& loop);
+  void emit_unrolled(const loop::For& loop, std::int64_t trips);
+  void emit_vector(const loop::For& loop, std::int64_t trips);
+  void emit_parallel(const loop::For& loop, llvm::Value* begin, llvm::Value* end);  // parallel.cpp
+
+  llvm::Value* value_of(const loop::IndexValue& index);
+  llvm::Value* value_of(const loop::Load& load);
+  llvm::Value* value_of(const loop::Operation& operation, DType type);
+  Place place_of(loop::ArrayId array, const std::vector<loop::Subscript>& at);
+  struct Indirection {
+    llvm::Value* common = nullptr;
+    llvm::Value* by_lane = nullptr;
+    bool is_none() const { return common == nullptr && by_lane == nullptr; }
+  };
+  Indirection indirection_of(const std::vector<loop::Subscript>& at, const std::vector<std::int64_t>& strides);
+  // An affine form in lane 0, as i64: `varying` (null when there is none) + `constant`.
+  struct Split {
+    llvm::Value* varying = nullptr;
+    std::int64_t constant = 0;
+  };
+  Split split(const Affine& form);
+  llvm::Value* affine(const Affine& form);
+  std::int64_t lane_step(const Affine& form) const;
+  llvm::Value* bound(const loop::Bound& bound);
+  llvm::Value* smallest(const std::vector<loop::Bound>& bounds);
+  Variable& variable(AxisId id) { return names_.variables[static_cast<std::size_t>(id)]; }
+  const Variable& variable(AxisId id) const { return names_.variables[static_cast<std::size_t>(id)]; }
+  llvm::Value*& temp(loop::TempId id) { return names_.temps[static_cast<std::size_t>(id)]; }
+  DType type_of(loop::TempId id) const { return kernel_.temps[static_cast<std::size_t>(id)]; }
+  llvm::Value* allocate(llvm::Type* type);  // in the entry block, 64-byte aligned
+  llvm::BasicBlock* add_block(const std::string& name);
+
+  const ModuleContext& module_;
+  const loop::Kernel& kernel_;
+  llvm::Function* function_;
+  llvm::IRBuilder<> builder_;
+  Names names_;
+  int depth_ = 0;
+  int lanes_ = 1;                // of the vector loop under way
+  llvm::Value* mask_ = nullptr;  // the lanes that run; null: all
+};
+
+}  // namespace descent::codegen

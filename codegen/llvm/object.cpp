@@ -1,0 +1,50 @@
+// A program as an object file, assembly or LLVM text.
+#include <llvm/ADT/SmallString.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "codegen/llvm.h"
+#include "codegen/llvm/module.h"
+#include "codegen/llvm/target.h"
+
+namespace descent::codegen {
+namespace {
+
+std::string machine_code(llvm::Module& module, llvm::TargetMachine& target, llvm::CodeGenFileType kind) {
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager passes;
+  const bool unsupported = target.addPassesToEmitFile(passes, stream, nullptr, kind);
+  DESCENT_CHECK(!unsupported, "target '" + target.getTargetTriple().str() + "' cannot write this kind of file");
+  passes.run(module);
+  return std::string(text);
+}
+
+std::string text_of(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream, nullptr);
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind) {
+  const Machine actual = resolved(machine);
+  Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
+  if (!target.ok()) return target.errors();
+  llvm::LLVMContext context;
+  Result<std::unique_ptr<llvm::Module>> module = build_module(context, program, actual, **target);
+  if (!module.ok()) return module.errors();
+  switch (kind) {
+    case Emit::object:
+      return machine_code(**module, **target, llvm::CodeGenFileType::ObjectFile);
+    case Emit::assembly:
+      return machine_code(**module, **target, llvm::CodeGenFileType::AssemblyFile);
+    case Emit::llvm:
+      return text_of(**module);
+  }
+  internal_error(__FILE__, __LINE__, "no such kind of file");
+}
+
+}  // namespace descent::codegen

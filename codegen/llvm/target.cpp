@@ -1,0 +1,127 @@
+// Machines: this processor, and the ones that LLVM knows by name.
+#include "codegen/llvm/target.h"
+
+#include <llvm/ADT/SmallVector.h>
+#include <llvm/ADT/StringMap.h>
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/SubtargetFeature.h>
+#include <llvm/TargetParser/Triple.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "codegen/llvm.h"
+
+namespace descent::codegen {
+namespace {
+
+Diagnostic error(std::string id, std::string message) { return {std::move(id), {}, std::move(message), {}}; }
+
+// LLVM reports a processor that it does not know on stderr and goes on; so names are looked up first.
+Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget_of(const Machine& machine) {
+  initialize_targets();
+  std::string reason;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(machine.triple, reason);
+  if (target == nullptr) {
+    return error("unknown-target", "expected a target that LLVM can compile for, found '" + machine.triple + "'");
+  }
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(target->createMCSubtargetInfo(machine.triple, "", machine.features));
+  if (!machine.cpu.empty() && !subtarget->isCPUStringValid(machine.cpu)) {
+    Diagnostic unknown = error("unknown-processor",
+                               "expected a processor of target '" + machine.triple + "', found '" + machine.cpu + "'");
+    std::vector<std::string> names;
+    for (const llvm::SubtargetSubTypeKV& processor : subtarget->getAllProcessorDescriptions()) {
+      names.emplace_back(processor.Key);
+    }
+    if (std::string near = nearest(machine.cpu, names); !near.empty()) {
+      unknown.notes.push_back({{}, "did you mean '" + near + "'?"});
+    }
+    return unknown;
+  }
+  subtarget.reset(target->createMCSubtargetInfo(machine.triple, machine.cpu, machine.features));
+  return subtarget;
+}
+
+// Vector unit and multiply-add ports, from the features; what features do not say comes from the processor's name.
+void describe_vectors(Machine& machine, const llvm::MCSubtargetInfo& subtarget) {
+  const llvm::Triple triple(machine.triple);
+  machine.vector_bytes = 16;
+  machine.vector_registers = triple.isAArch64() ? 32 : 16;
+  if (!triple.isX86()) return;
+  if (subtarget.checkFeatures("+avx")) machine.vector_bytes = 32;
+  if (subtarget.checkFeatures("+avx512f")) {
+    machine.vector_bytes = 64;
+    machine.vector_registers = 32;
+  }
+  // Zen 4 joins its two 256-bit units for one 512-bit operation.
+  if (machine.cpu == "znver4") machine.fma_ports = 1;
+}
+
+std::int64_t cache_bytes(int name, std::int64_t otherwise) {
+  const long bytes = ::sysconf(name);
+  return bytes > 0 ? bytes : otherwise;
+}
+
+}  // namespace
+
+void initialize_targets() {
+  static const bool once = [] {
+    llvm::InitializeAllTargetInfos();
+    llvm::InitializeAllTargets();
+    llvm::InitializeAllTargetMCs();
+    llvm::InitializeAllAsmPrinters();
+    return true;
+  }();
+  (void)once;
+}
+
+Machine host_machine() {
+  Machine machine;
+  machine.triple = llvm::sys::getProcessTriple();
+  machine.cpu = llvm::sys::getHostCPUName().str();
+  llvm::SubtargetFeatures features;
+  for (const auto& feature : llvm::sys::getHostCPUFeatures()) features.AddFeature(feature.first(), feature.second);
+  machine.features = features.getString();
+  machine.l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, machine.l1_bytes);
+  machine.l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, machine.l2_bytes);
+  machine.l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, machine.l3_bytes);
+  const Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget = subtarget_of(machine);
+  DESCENT_CHECK(subtarget.ok(), "LLVM does not know this processor: " + machine.triple + " " + machine.cpu);
+  describe_vectors(machine, **subtarget);
+  return machine;
+}
+
+Result<Machine> named_machine(std::string_view triple, std::string_view cpu) {
+  Machine machine;
+  machine.triple = llvm::Triple::normalize(llvm::StringRef(triple.data(), triple.size()));
+  machine.cpu = std::string(cpu);
+  const Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget = subtarget_of(machine);
+  if (!subtarget.ok()) return subtarget.errors();
+  describe_vectors(machine, **subtarget);
+  return machine;
+}
+
+Machine resolved(const Machine& machine) { return machine.triple.empty() ? host_machine() : machine; }
+
+Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machine) {
+  const Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget = subtarget_of(machine);
+  if (!subtarget.ok()) return subtarget.errors();
+  std::string reason;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(machine.triple, reason);
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  std::unique_ptr<llvm::TargetMachine> made(target->createTargetMachine(machine.triple, machine.cpu, machine.features,
+                                                                        options, llvm::Reloc::PIC_, std::nullopt,
+                                                                        llvm::CodeGenOptLevel::Default));
+  if (made == nullptr) {
+    return error("unknown-target", "expected a target that LLVM can compile for, found '" + machine.triple + "'");
+  }
+  return made;
+}
+
+}  // namespace descent::codegen

@@ -1,0 +1,50 @@
+// Lanes share one flow of control, so nothing that steers it may differ between them, but conditions (masks).
+#include "codegen/llvm/vector.h"
+
+#include <algorithm>
+
+#include "ir/match.h"
+
+namespace descent::codegen {
+namespace {
+
+// Wider vectors than any unit's register file holds only cost compile time.
+constexpr std::int64_t most_lanes = 64;
+
+bool depends(const loop::Bound& bound, loop::VariableId variable) { return bound.form.coefficient(variable) != 0; }
+
+bool has_varying_bounds(const loop::Block& block, loop::VariableId variable) {
+  return std::any_of(block.begin(), block.end(), [variable](const loop::Statement& statement) {
+    return match(
+        statement.node, [](const loop::Let&) { return false; }, [](const loop::Store&) { return false; },
+        [](const loop::Declare&) { return false; },
+        [variable](const loop::If& branch) { return has_varying_bounds(branch.then, variable); },
+        [variable](const loop::For& loop) {
+          return depends(loop.begin, variable) ||
+                 std::any_of(loop.end.begin(), loop.end.end(),
+                             [variable](const loop::Bound& bound) { return depends(bound, variable); }) ||
+                 has_varying_bounds(loop.body, variable);
+        });
+  });
+}
+
+}  // namespace
+
+std::int64_t constant_trips(const loop::For& loop) {
+  std::int64_t end = loop.end.front().form.constant;
+  for (const loop::Bound& bound : loop.end) {
+    DESCENT_CHECK(bound.form.is_constant() && bound.multiple == 0,
+                  std::string(name_of(loop.kind)) + " loop without a constant end");
+    end = std::min(end, bound.form.constant);
+  }
+  const std::int64_t length = end - loop.begin.form.constant;
+  return length <= 0 ? 0 : (length + loop.step - 1) / loop.step;
+}
+
+std::string why_not_vector(const loop::For& loop) {
+  if (constant_trips(loop) > most_lanes) return "more than " + std::to_string(most_lanes) + " iterations";
+  if (has_varying_bounds(loop.body, loop.variable)) return "an inner loop's bounds depend on the loop's variable";
+  return {};
+}
+
+}  // namespace descent::codegen
