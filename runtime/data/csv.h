@@ -20,16 +20,16 @@ namespace descent::data {
 struct CsvOptions {
   // automatic: the first line is a header when none of its cells is a number.
   enum class Header : std::uint8_t { automatic, present, absent } header = Header::automatic;
-  std::int64_t skip = 0;     // leading lines that belong to neither header nor data
-  char separator = ',';      // ' ' stands for any run of blanks
-  std::string columns;       // empty: all
-  std::string drop_columns;  // all but these; at most one of the two is given
+  std::int64_t skip = 0;          // leading lines that belong to neither header nor data
+  char separator = ',';           // ' ' stands for any run of blanks
+  std::string columns = {};       // empty: all
+  std::string drop_columns = {};  // all but these; at most one of the two is given
   // Cells that are empty, `?`, `NA` or `nan` are missing: an error, unless a number to stand for them is given.
-  std::optional<double> missing;
+  std::optional<double> missing = {};
   // A split: only the rows that a file lists, or all the others. Its first column holds row numbers from 0, counted
   // after the header; the order of the data is kept.
-  std::string rows;
-  std::string drop_rows;
+  std::string rows = {};
+  std::string drop_rows = {};
 };
 
 struct Table {

@@ -263,10 +263,10 @@ std::vector<std::byte> format_npy(const Array& array) {
   for (std::size_t i = elements.size(); i-- > 0;) {
     if (elements[i].dtype == array.dtype) code = elements[i].code;
   }
-  std::string shape = "(";
-  for (const std::int64_t extent : array.shape) shape += std::to_string(extent) + ",";
+  std::string shape = to_string(array.shape);
+  shape = "(" + shape.substr(1, shape.size() - 2) + (array.shape.size() == 1 ? ",)" : ")");
   std::string dict = std::string("{'descr': '") + (size_of(array.dtype) == 1 ? "|" : "<") + std::string(code) +
-                     "', 'fortran_order': False, 'shape': " + shape + "), }";
+                     "', 'fortran_order': False, 'shape': " + shape + ", }";
   while ((magic.size() + 4 + dict.size() + 1) % 64 != 0) dict += ' ';
   dict += '\n';
   std::string text(magic);
