@@ -249,10 +249,25 @@ ScalarId BodyBuilder::copy(const Body& from, ScalarId id, const Rewrite& rewrite
 }
 
 Body BodyBuilder::finish(ScalarId root) const {
+  std::vector<ScalarId> keep;
+  return finish(root, keep);
+}
+
+Body BodyBuilder::finish(ScalarId root, std::vector<ScalarId>& keep) const {
   Body body;
   std::vector<ScalarId> to(scalars_.size(), no_scalar);
   const auto moved = [&](ScalarId id) -> ScalarId& { return to[static_cast<std::size_t>(id)]; };
-  // Depth first without recursion: a scalar is placed when it is met again after its operands.
+  for (const ScalarId kept : keep) place(kept, body, to);
+  place(root, body, to);
+  for (ScalarId& kept : keep) kept = moved(kept);
+  if (moved(root) != body.root()) body.scalars.push_back(Scalar(body[moved(root)]));  // the root stands last
+  return body;
+}
+
+// Appends `root` and what it needs and `to` does not know yet: depth first without recursion, a scalar is placed when
+// it is met again after its operands.
+void BodyBuilder::place(ScalarId root, Body& body, std::vector<ScalarId>& to) const {
+  const auto moved = [&](ScalarId id) -> ScalarId& { return to[static_cast<std::size_t>(id)]; };
   std::vector<ScalarId> stack = {root};
   while (!stack.empty()) {
     const ScalarId id = stack.back();
@@ -280,10 +295,14 @@ Body BodyBuilder::finish(ScalarId root) const {
     moved(id) = static_cast<ScalarId>(body.scalars.size());
     body.scalars.push_back(std::move(scalar));
   }
-  return body;
 }
 
 Body expand(const Body& body) {
+  std::vector<ScalarId> keep;
+  return expand(body, keep);
+}
+
+Body expand(const Body& body, std::vector<ScalarId>& keep) {
   BodyBuilder builder;
   std::vector<ScalarId> to;
   const Copied copied = [&](ScalarId old) { return to[static_cast<std::size_t>(old)]; };
@@ -292,12 +311,13 @@ Body expand(const Body& body) {
     return expansion ? expansion(builder, operands) : builder.apply(op, std::move(operands));
   };
   for (const Scalar& scalar : body.scalars) to.push_back(rebuild(builder, scalar, copied, {}, apply_expanded));
-  Body out = builder.finish(to.back());
+  for (ScalarId& kept : keep) kept = copied(kept);
+  Body out = builder.finish(to.back(), keep);
 
   // An expansion may be written with operations that have one themselves.
   for (const Scalar& scalar : out.scalars) {
     const Apply* apply = std::get_if<Apply>(&scalar.node);
-    if (apply && row(apply->op).expansion) return expand(out);
+    if (apply && row(apply->op).expansion) return expand(out, keep);
   }
   return out;
 }

@@ -200,8 +200,9 @@ void copy_node(GraphBuilder& builder, const Graph& from, NodeId node, std::vecto
 //     %w = state hidden.linear.weight : f32[2, 3]
 //     %h = sweep [b < batch, j < 3, k < 2] sum chain fused at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 3]
 //     %s = sweep [b < batch, j < 3] { e = exp(%h[b, j]); e / (1.0 + e) } : f32[batch, 3]
-//     %y = sweep [b < batch, i < 3, r < 2 where i - r >= 0] max at [b, i] { %s[b, i + r - 1 else -inf] } : f32[batch,
-//     3] %m = random hidden.dropout(%seed, %step) : f32[batch, 3] %last, %all = scan [t < 5] reversed {
+//     %y = sweep [b < batch, i < 3, r < 2 where i - r >= 0] max at [b, i] { %s[b, i - r else 0.0] } : f32[batch, 3]
+//     %m = random hidden.dropout(%seed, %step) : f32[batch, 3]
+//     %last, %all = scan [t < 5] reversed {
 //       carry %c = %s : f32[batch, 3]
 //       capture %y = %y : f32[batch, 3]
 //       %n = sweep [b < batch, j < 3] { %c[b, j] * %y[b, j] } : f32[batch, 3]

@@ -169,9 +169,13 @@ class BodyBuilder {
   // The body of `root` with everything it does not use dropped, in canonical order (depth first, operands left to
   // right, each scalar at its first need).
   Body finish(ScalarId root) const;
+  // Likewise, and with the scalars that a landing goes through, which `root` need not use: they stand in front of what
+  // only the root needs, and `keep` receives their new numbers.
+  Body finish(ScalarId root, std::vector<ScalarId>& keep) const;
 
  private:
   ScalarId intern(Scalar scalar);
+  void place(ScalarId root, Body& body, std::vector<ScalarId>& to) const;
   std::vector<Scalar> scalars_;
   std::unordered_multimap<std::size_t, ScalarId> interned_;  // by hash
 };
@@ -236,5 +240,6 @@ std::vector<std::pair<ScalarId, ScalarId>> body_adjoints(BodyBuilder& builder, c
 
 // The body with every operation that has an expansion replaced by it, until only native ones are left.
 Body expand(const Body& body);
+Body expand(const Body& body, std::vector<ScalarId>& keep);  // likewise, see BodyBuilder::finish
 
 }  // namespace descent
