@@ -1,0 +1,417 @@
+// Prints Loop programs as text (the grammar stands above the functions of loop_parse.cpp).
+//
+//   t0 = x[b, k]; t1 = w[k, j]; t2 = sum[j]; t3 = fma(t0, t1, t2); sum[j] = t3   →   sum[j] = fma(x[b, k], w[k, j],
+//   sum[j])
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "ir/loop.h"
+#include "ir/loop_walk.h"
+#include "ir/match.h"
+#include "ir/text_literal.h"
+
+namespace descent::loop {
+namespace {
+
+// An expression printed in place is at most this deep; deeper ones are cut by a `let`.
+constexpr int deepest_expression = 6;
+constexpr int primary_precedence = 9;
+
+std::string_view word_for(Array::Role role) {
+  switch (role) {
+    case Array::Role::read:
+      return "read";
+    case Array::Role::write:
+      return "write";
+    case Array::Role::update:
+      return "update";
+    case Array::Role::local:
+      return "local";
+  }
+  return {};
+}
+
+std::string_view word_for(Buffer::Storage storage) {
+  switch (storage) {
+    case Buffer::Storage::state:
+      return "state";
+    case Buffer::Storage::input:
+      return "input";
+    case Buffer::Storage::output:
+      return "output";
+    case Buffer::Storage::arena:
+      return "arena";
+  }
+  return {};
+}
+
+// The name, with a number behind it when it is taken.
+std::string free_name(const std::string& wanted, const std::set<std::string>& taken) {
+  std::string name = wanted;
+  for (int number = 2; taken.count(name) != 0; ++number) name = fmt::format("{}_{}", wanted, number);
+  return name;
+}
+
+std::string joined(const std::vector<std::string>& parts) { return fmt::format("{}", fmt::join(parts, ", ")); }
+
+// "2*i - 1" behind something: " + 2*i - 1"; nothing for zero.
+std::string added(const std::string& sum) {
+  if (sum == "0") return {};
+  return sum[0] == '-' ? " - " + sum.substr(1) : " + " + sum;
+}
+
+// Which temps are printed in place: literals; and what one statement of the same block uses once, when no store in
+// between could change what it loads.
+class Placement {
+ public:
+  explicit Placement(const Kernel& kernel) : temps_(kernel.temps.size()) {
+    for_each_statement(kernel.body, [&](const Statement& statement) {
+      for_each_use(statement, [&](TempId temp) {
+        if (known(temp)) ++temps_[index(temp)].uses;
+      });
+    });
+    block(kernel.body);
+  }
+
+  bool in_place(TempId temp) const { return known(temp) && temps_[index(temp)].in_place; }
+  const Let* let(TempId temp) const { return temps_[index(temp)].let; }
+
+ private:
+  struct Temp {
+    int uses = 0;
+    bool in_place = false;
+    const Let* let = nullptr;
+    int depth = 0;             // of the expression with what is printed in place
+    std::set<ArrayId> loaded;  // by it
+  };
+
+  static std::size_t index(TempId temp) { return static_cast<std::size_t>(temp); }
+  bool known(TempId temp) const { return temp >= 0 && index(temp) < temps_.size(); }
+
+  void block(const Block& block) {
+    std::set<TempId> waiting;  // for their one use
+    for (const Statement& statement : block) {
+      for_each_use(statement, [&](TempId temp) {
+        if (waiting.erase(temp) != 0) temps_[index(temp)].in_place = true;
+      });
+      if (const Let* let = std::get_if<Let>(&statement.node)) define(*let, waiting);
+      for_each_statement(statement, [&](const Statement& inner) {
+        match(
+            inner.node, [&](const Store& store) { forget(waiting, store.array); },
+            [&](const Declare& declare) { forget(waiting, declare.array); }, [](const Let&) {}, [](const If&) {},
+            [](const For&) {});
+      });
+      match(
+          statement.node, [&](const If& branch) { this->block(branch.then); },
+          [&](const For& loop) { this->block(loop.body); }, [](const Let&) {}, [](const Store&) {},
+          [](const Declare&) {});
+    }
+  }
+
+  void define(const Let& let, std::set<TempId>& waiting) {
+    if (!known(let.temp) || temps_[index(let.temp)].let != nullptr) return;
+    Temp& temp = temps_[index(let.temp)];
+    temp.let = &let;
+    if (std::holds_alternative<Literal>(let.value)) {
+      temp.in_place = temp.uses > 0;
+      return;
+    }
+    if (const Load* load = std::get_if<Load>(&let.value)) temp.loaded.insert(load->array);
+    for_each_use(Statement{let}, [&](TempId used) {
+      if (!in_place(used) || used == let.temp) return;
+      temp.depth = std::max(temp.depth, temps_[index(used)].depth + 1);
+      temp.loaded.insert(temps_[index(used)].loaded.begin(), temps_[index(used)].loaded.end());
+    });
+    if (temp.uses == 1 && temp.depth < deepest_expression) waiting.insert(let.temp);
+  }
+
+  void forget(std::set<TempId>& waiting, ArrayId stored) {
+    std::erase_if(waiting, [&](TempId temp) { return temps_[index(temp)].loaded.count(stored) != 0; });
+  }
+
+  std::vector<Temp> temps_;
+};
+
+class KernelPrinter {
+ public:
+  explicit KernelPrinter(const Kernel& kernel)
+      : kernel_(kernel),
+        placement_(kernel),
+        temp_names_(kernel.temps.size()),
+        variable_names_(kernel.variables.size()) {
+    std::set<std::string> taken;
+    for (const Array& array : kernel.arrays) {
+      array_names_.push_back(free_name(array.name, taken));
+      taken.insert(array_names_.back());
+    }
+    for (VariableId id = 0; id < kernel.indices && id < static_cast<int>(kernel.variables.size()); ++id) {
+      open_variable(id);
+    }
+  }
+
+  std::string run() && {
+    comment();
+    text_ += fmt::format("kernel {}({}) {{\n", quoted_name(kernel_.name), parameters());
+    block(kernel_.body, 1);
+    return std::move(text_) + "}\n";
+  }
+
+ private:
+  struct Expression {
+    std::string text;
+    int precedence = primary_precedence;
+  };
+
+  void comment() {
+    if (kernel_.comment.empty()) return;
+    std::string_view rest = kernel_.comment;
+    while (true) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      text_ += end == 0 ? "#\n" : fmt::format("# {}\n", rest.substr(0, end));
+      if (end == rest.size()) return;
+      rest.remove_prefix(end + 1);
+    }
+  }
+
+  std::string parameters() const {
+    std::vector<std::string> parts;
+    for (ArrayId id = 0; id < kernel_.parameters; ++id) {
+      const Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
+      parts.push_back(fmt::format("{} {}", word_for(array.role), declared(id)));
+    }
+    for (VariableId id = 0; id < kernel_.indices; ++id) parts.push_back("index " + variable(id));
+    return joined(parts);
+  }
+
+  std::string declared(ArrayId id) const {
+    if (id < 0 || static_cast<std::size_t>(id) >= kernel_.arrays.size()) return "?";
+    const Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
+    return fmt::format("{} : {}{}", array_name(id), descent::name_of(array.dtype), to_string(array.shape));
+  }
+  std::string array_name(ArrayId id) const {
+    const bool known = id >= 0 && static_cast<std::size_t>(id) < array_names_.size();
+    return known ? quoted_name(array_names_[static_cast<std::size_t>(id)]) : "?";
+  }
+  std::string variable(VariableId id) const {
+    const bool known = id >= 0 && static_cast<std::size_t>(id) < variable_names_.size();
+    return known ? quoted_name(variable_names_[static_cast<std::size_t>(id)]) : "?";
+  }
+  std::string affine(const Affine& form) const {
+    return to_string(form, [&](AxisId id) { return variable(id); });
+  }
+
+  void open_variable(VariableId id) {
+    if (id < 0 || static_cast<std::size_t>(id) >= variable_names_.size()) return;
+    variable_names_[static_cast<std::size_t>(id)] =
+        free_name(kernel_.variables[static_cast<std::size_t>(id)], open_variables_);
+    open_variables_.insert(variable_names_[static_cast<std::size_t>(id)]);
+  }
+
+  void line(int depth, const std::string& text) {
+    text_ += std::string(static_cast<std::size_t>(2 * depth), ' ') + text + "\n";
+  }
+
+  void block(const Block& block, int depth) {
+    for (const Statement& statement : block) {
+      match(
+          statement.node, [&](const Let& let) { this->let(let, depth); },
+          [&](const Store& store) {
+            line(depth, fmt::format("{}[{}] = {}", array_name(store.array), subscripts(store.at),
+                                    expression(store.value).text));
+          },
+          [&](const Declare& declare) { line(depth, "local " + declared(declare.array)); },
+          [&](const If& branch) {
+            line(depth, fmt::format("if {} {{", expression(branch.condition).text));
+            this->block(branch.then, depth + 1);
+            line(depth, "}");
+          },
+          [&](const For& loop) { this->loop(loop, depth); });
+    }
+  }
+
+  void let(const Let& let, int depth) {
+    if (placement_.in_place(let.temp)) return;
+    const std::string value = expression(let).text;
+    const std::string name = fmt::format("t{}", named_++);
+    if (let.temp >= 0 && static_cast<std::size_t>(let.temp) < temp_names_.size()) {
+      temp_names_[static_cast<std::size_t>(let.temp)] = name;
+    }
+    line(depth, fmt::format("let {} = {}", name, value));
+  }
+
+  void loop(const For& loop, int depth) {
+    std::vector<std::string> ends;
+    for (const Bound& end : loop.end) ends.push_back(bound(end));
+    const std::string end = ends.size() == 1 ? ends[0] : fmt::format("min({})", joined(ends));
+    const std::string begin = bound(loop.begin);
+    const std::set<std::string> outside = open_variables_;
+    open_variable(loop.variable);
+    line(depth, fmt::format("{} {} in {} ..< {}{} {{", loop::name_of(loop.kind), variable(loop.variable), begin, end,
+                            loop.step == 1 ? "" : fmt::format(" step {}", loop.step)));
+    block(loop.body, depth + 1);
+    line(depth, "}");
+    open_variables_ = outside;
+  }
+
+  std::string bound(const Bound& bound) const {
+    if (bound.multiple == 0) return affine(bound.form);
+    const std::string batch =
+        bound.multiple == 1 ? "batch" : fmt::format("batch // {} * {}", bound.multiple, bound.multiple);
+    return bound.form == Affine{} ? batch : fmt::format("{} + {}", affine(bound.form), batch);
+  }
+
+  // -- expressions -----------------------------------------------------------------------------------------------
+
+  Expression expression(TempId temp) const {
+    if (placement_.in_place(temp)) return expression(*placement_.let(temp));
+    const bool known = temp >= 0 && static_cast<std::size_t>(temp) < temp_names_.size();
+    const std::string name = known ? temp_names_[static_cast<std::size_t>(temp)] : "";
+    return {name.empty() ? "?" : name};
+  }
+
+  Expression expression(const Let& let) const {
+    return match(
+        let.value, [&](const Literal& literal) -> Expression { return {print_literal(literal.value, type(let.temp))}; },
+        [&](const IndexValue& index) -> Expression { return {fmt::format("index({})", affine(index.form))}; },
+        [&](const BatchValue&) -> Expression { return {"batch"}; },
+        [&](const Load& load) -> Expression { return {this->load(load, type(let.temp))}; },
+        [&](const Operation& operation) { return this->operation(operation); });
+  }
+
+  DType type(TempId temp) const {
+    const bool known = temp >= 0 && static_cast<std::size_t>(temp) < kernel_.temps.size();
+    return known ? kernel_.temps[static_cast<std::size_t>(temp)] : DType::f32;
+  }
+
+  std::string load(const Load& load, DType type) const {
+    std::string guard;
+    if (load.guard != no_temp) {
+      guard = fmt::format("{}when {} else {}", load.at.empty() ? "" : " ", expression(load.guard).text,
+                          print_literal(load.otherwise, type));
+    }
+    return fmt::format("{}[{}{}]", array_name(load.array), subscripts(load.at), guard);
+  }
+
+  std::string subscripts(const std::vector<Subscript>& at) const {
+    std::vector<std::string> parts;
+    for (const Subscript& subscript : at) {
+      const std::string offset = affine(subscript.offset);
+      if (subscript.through == no_temp) {
+        parts.push_back(offset);
+      } else {
+        parts.push_back("@" + in_brackets(expression(subscript.through), primary_precedence) + added(offset));
+      }
+    }
+    return joined(parts);
+  }
+
+  static std::string in_brackets(const Expression& expression, int at_least) {
+    return expression.precedence >= at_least ? expression.text : "(" + expression.text + ")";
+  }
+
+  Expression operation(const Operation& operation) const {
+    const OpRow& row = descent::row(operation.op);
+    if (!row.infix.empty() && operation.operands.size() == 2) {
+      // Signs of one rank are read from the left; comparisons are never chained without brackets.
+      const int left = row.precedence == 1 ? row.precedence + 1 : row.precedence;
+      return {fmt::format("{} {} {}", in_brackets(expression(operation.operands[0]), left), row.infix,
+                          in_brackets(expression(operation.operands[1]), row.precedence + 1)),
+              row.precedence};
+    }
+    std::vector<std::string> operands;
+    for (TempId operand : operation.operands) operands.push_back(expression(operand).text);
+    return {fmt::format("{}({})", row.name, joined(operands))};
+  }
+
+  const Kernel& kernel_;
+  Placement placement_;
+  std::string text_;
+  int named_ = 0;
+  std::vector<std::string> temp_names_;
+  std::vector<std::string> array_names_;
+  std::vector<std::string> variable_names_;
+  std::set<std::string> open_variables_{"batch"};
+};
+
+class ProgramPrinter {
+ public:
+  explicit ProgramPrinter(const Program& program) : program_(program) {}
+
+  std::string run() && {
+    text_ = fmt::format("descent loop 1\nprogram {} batch {} arena {}\n", quoted_name(program_.name),
+                        program_.largest_batch, program_.arena_bytes);
+    for (const Buffer& buffer : program_.buffers) {
+      text_ += fmt::format("buffer {} : {} {}{}\n", quoted_name(buffer.name), to_string(buffer.type),
+                           word_for(buffer.storage),
+                           buffer.offset < 0 ? std::string() : fmt::format(" at {}", buffer.offset));
+    }
+    for (const Kernel& kernel : program_.kernels) text_ += "\n" + print(kernel);
+    for (const Entry& entry : program_.entries) this->entry(entry);
+    return std::move(text_);
+  }
+
+ private:
+  void entry(const Entry& entry) {
+    text_ += fmt::format("\nentry {}({}) -> ({}) {{\n", quoted_name(entry.name), buffers(entry.inputs),
+                         buffers(entry.outputs));
+    steps(entry.steps, 1);
+    text_ += "}\n";
+  }
+
+  std::string buffer(BufferId id) const {
+    const bool known = id >= 0 && static_cast<std::size_t>(id) < program_.buffers.size();
+    return known ? quoted_name(program_.buffers[static_cast<std::size_t>(id)].name) : "?";
+  }
+  std::string buffers(const std::vector<BufferId>& ids) const {
+    std::vector<std::string> names;
+    for (BufferId id : ids) names.push_back(buffer(id));
+    return joined(names);
+  }
+
+  void line(int depth, const std::string& text) {
+    text_ += std::string(static_cast<std::size_t>(2 * depth), ' ') + text + "\n";
+  }
+
+  void steps(const Steps& steps, int depth) {
+    for (const auto& step : steps) {
+      match(
+          step, [&](const Call& call) { this->call(call, depth); },
+          [&](const Repeat& repeat) {
+            const std::set<std::string> taken(variables_.begin(), variables_.end());
+            variables_.push_back(free_name(repeat.variable, taken));
+            line(depth, fmt::format("repeat {} < {}{} {{", quoted_name(variables_.back()), repeat.count,
+                                    repeat.reversed ? " reversed" : ""));
+            this->steps(repeat.steps, depth + 1);
+            line(depth, "}");
+            variables_.pop_back();
+          });
+    }
+  }
+
+  void call(const Call& call, int depth) {
+    const bool known = call.kernel >= 0 && static_cast<std::size_t>(call.kernel) < program_.kernels.size();
+    std::vector<std::string> arguments;
+    for (BufferId id : call.buffers) arguments.push_back(buffer(id));
+    for (const Affine& index : call.indices) {
+      arguments.push_back(to_string(index, [&](AxisId id) {
+        const bool open = id >= 0 && static_cast<std::size_t>(id) < variables_.size();
+        return open ? quoted_name(variables_[static_cast<std::size_t>(id)]) : "?";
+      }));
+    }
+    const std::string name = known ? quoted_name(program_.kernels[static_cast<std::size_t>(call.kernel)].name) : "?";
+    line(depth, fmt::format("call {}({})", name, joined(arguments)));
+  }
+
+  const Program& program_;
+  std::string text_;
+  std::vector<std::string> variables_;  // of the open Repeats
+};
+
+}  // namespace
+
+std::string print(const Kernel& kernel) { return KernelPrinter(kernel).run(); }
+std::string print(const Program& program) { return ProgramPrinter(program).run(); }
+
+}  // namespace descent::loop

@@ -1,0 +1,99 @@
+// Bounds of affine forms over loops: variables are replaced by their ends, innermost first, so that what depends on an
+// outer variable cancels with it.
+#include "ir/loop_ranges.h"
+
+#include <algorithm>
+
+namespace descent::loop {
+namespace {
+
+// Far beyond every index, far from overflow.
+constexpr std::int64_t unknown = -(std::int64_t{1} << 60);
+// Each variable with several upper bounds doubles the work; real kernels need a few dozen steps.
+constexpr int step_budget = 20000;
+
+__extension__ typedef __int128 Wide;
+
+}  // namespace
+
+const Ranges::Loop* Ranges::find(VariableId variable) const {
+  for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) {
+    if (loop->variable == variable) return &*loop;
+  }
+  return nullptr;
+}
+
+Affine Ranges::form_of(const Bound& bound) const {
+  if (bound.multiple <= 0 || bound.multiple > largest_batch_) return bound.form;
+  return bound.form + Affine::axis(batch_axis(bound.multiple));
+}
+
+void Ranges::open(VariableId variable, const Bound& begin, const std::vector<Bound>& end, std::int64_t step) {
+  Loop loop{variable, form_of(begin), {}};
+  for (const Bound& bound : end) loop.last.push_back(last_of(loop.begin, form_of(bound), step));
+  loops_.push_back(std::move(loop));
+}
+
+void Ranges::open(VariableId variable, Range range) {
+  loops_.push_back({variable, Affine::of(range.low), {Affine::of(range.high - 1)}});
+}
+
+// The last value begin + n·step below end. Where the distance is a multiple of the step it is end - step, where the
+// distance is a number it can be counted; end - 1 always holds.
+Affine Ranges::last_of(const Affine& begin, const Affine& end, std::int64_t step) const {
+  const Affine distance = end - begin;
+  if (distance.is_constant()) return begin + std::max<std::int64_t>(distance.constant - 1, 0) / step * step;
+  const bool whole =
+      distance.constant % step == 0 && std::all_of(distance.terms.begin(), distance.terms.end(), [&](const Term& term) {
+        return term.coefficient % step == 0 || (term.axis < 0 && -std::int64_t{term.axis} % step == 0);
+      });
+  return end - (whole ? step : 1);
+}
+
+std::int64_t Ranges::low(const Affine& form) const {
+  int budget = step_budget;
+  return low(form, budget);
+}
+
+std::int64_t Ranges::high(const Affine& form) const { return -low(form * -1); }
+
+std::int64_t Ranges::span_of(VariableId variable) const {
+  return std::max<std::int64_t>(high(Affine::axis(variable) - begin_of(variable)), 0);
+}
+
+std::int64_t Ranges::low(const Affine& form, int& budget) const {
+  if (--budget < 0) return unknown;
+  for (auto loop = loops_.rbegin(); loop != loops_.rend(); ++loop) {
+    const std::int64_t coefficient = form.coefficient(loop->variable);
+    if (coefficient == 0) continue;
+    const auto replaced = [&](const Affine& by) {
+      return form - Affine::axis(loop->variable, coefficient) + by * coefficient;
+    };
+    if (coefficient > 0) return low(replaced(loop->begin), budget);
+    std::int64_t best = unknown;
+    for (const Affine& last : loop->last) best = std::max(best, low(replaced(last), budget));
+    return best;
+  }
+  return low_over_batch(form);
+}
+
+// With r the batch rounded down to m: 0 ≤ r, batch - (m - 1) ≤ r ≤ batch. Tried twice: every r by itself, and every r
+// by its distance from the batch.
+std::int64_t Ranges::low_over_batch(const Affine& form) const {
+  Wide alone = form.constant;
+  Wide together = form.constant;
+  Wide batches = 0;
+  for (const Term& term : form.terms) {
+    if (term.axis >= 0) return unknown;
+    const std::int64_t multiple = -std::int64_t{term.axis};
+    const std::int64_t least = multiple == 1 ? 1 : 0;
+    const std::int64_t most = largest_batch_ / multiple * multiple;
+    alone += Wide{term.coefficient} * (term.coefficient > 0 ? least : most);
+    batches += term.coefficient;
+    if (term.coefficient > 0) together -= Wide{term.coefficient} * (multiple - 1);
+  }
+  together += batches * (batches > 0 ? 1 : largest_batch_);
+  return static_cast<std::int64_t>(std::clamp<Wide>(std::max(alone, together), unknown, -unknown));
+}
+
+}  // namespace descent::loop

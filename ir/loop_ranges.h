@@ -1,0 +1,55 @@
+// How far index arithmetic reaches: bounds of affine forms over the open loops, aware of steps, of several upper
+// bounds, and of a batch that is only known to be between 1 and the largest one.
+//
+//   serial i in 0 ..< 64 step 8 { vector j in 0 ..< 8 { … } }                   i + j ≤ 56 + 7
+//   serial i in 0 ..< batch // 8 * 8 step 8 { vector j in 0 ..< 8 { … } }       i + j ≤ batch - 1
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ir/loop.h"
+
+namespace descent::loop {
+
+// The axis that stands for the batch rounded down to a multiple, in the forms below. Multiples beyond the largest
+// batch give 0 and never become an axis.
+inline AxisId batch_axis(std::int64_t multiple) { return static_cast<AxisId>(-multiple); }
+
+class Ranges {
+ public:
+  explicit Ranges(std::int64_t largest_batch) : largest_batch_(largest_batch) {}
+
+  // The innermost open variable runs from `begin` to below every one of `end`.
+  void open(VariableId variable, const Bound& begin, const std::vector<Bound>& end, std::int64_t step);
+  void open(VariableId variable, Range range);
+  void close() { loops_.pop_back(); }
+  bool is_open(VariableId variable) const { return find(variable) != nullptr; }
+
+  // The bound as a form over the open variables and batch axes.
+  Affine form_of(const Bound& bound) const;
+  Affine form_of(Extent extent) const { return form_of(Bound::of(extent)); }
+  // No value of the form lies below `low` or above `high`; the nearest such numbers that the rules find.
+  std::int64_t low(const Affine& form) const;
+  std::int64_t high(const Affine& form) const;
+
+  Affine begin_of(VariableId variable) const { return find(variable)->begin; }
+  // How far the variable's last value lies behind its first, at most.
+  std::int64_t span_of(VariableId variable) const;
+
+ private:
+  struct Loop {
+    VariableId variable = -1;
+    Affine begin;
+    std::vector<Affine> last;  // each an upper bound of the variable
+  };
+  const Loop* find(VariableId variable) const;
+  Affine last_of(const Affine& begin, const Affine& end, std::int64_t step) const;
+  std::int64_t low(const Affine& form, int& budget) const;
+  std::int64_t low_over_batch(const Affine& form) const;
+
+  std::int64_t largest_batch_;
+  std::vector<Loop> loops_;
+};
+
+}  // namespace descent::loop
