@@ -89,16 +89,28 @@ class ProgramVerifier {
     return left && right && left->low < right->high && right->low < left->high;
   }
 
-  // What a state holds survives the step, so nothing else may stand there.
+  // What a state holds survives the step, so nothing else may stand there. In order of their offsets a buffer meets an
+  // earlier one if it meets the one that reaches furthest.
   void overlaps() {
-    for (const Buffer& state : program_.buffers) {
-      if (state.storage != Buffer::Storage::state) continue;
-      for (const Buffer& other : program_.buffers) {
-        const bool twice = other.storage == Buffer::Storage::state && &other <= &state;
-        if (!twice && overlap(state, other)) {
-          fail("loop-overlap", {}, "state {} overlaps {}", state.name, other.name);
-        }
+    std::vector<const Buffer*> planned;
+    for (const Buffer& buffer : program_.buffers) {
+      if (bytes(buffer)) planned.push_back(&buffer);
+    }
+    std::sort(planned.begin(), planned.end(), [](const Buffer* a, const Buffer* b) { return a->offset < b->offset; });
+    const Buffer* furthest = nullptr;
+    const Buffer* furthest_state = nullptr;
+    const auto extend = [&](const Buffer*& known, const Buffer* by) {
+      if (known == nullptr || bytes(*by)->high > bytes(*known)->high) known = by;
+    };
+    for (const Buffer* buffer : planned) {
+      const bool is_state = buffer->storage == Buffer::Storage::state;
+      const Buffer* earlier = is_state ? furthest : furthest_state;
+      if (earlier != nullptr && overlap(*earlier, *buffer)) {
+        fail("loop-overlap", {}, "state {} overlaps {}", is_state ? buffer->name : earlier->name,
+             is_state ? earlier->name : buffer->name);
       }
+      extend(furthest, buffer);
+      if (is_state) extend(furthest_state, buffer);
     }
   }
 

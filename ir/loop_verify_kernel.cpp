@@ -145,8 +145,8 @@ class KernelVerifier {
 
   void operation(const Operation& operation, TempId result) {
     const OpRow& row = descent::row(operation.op);
-    if (row.expansion != nullptr) {
-      return fail("loop-not-native", "'{}' is not a native operation; it must be expanded", row.name);
+    if (!is_native(operation.op)) {
+      return fail("loop-not-native", "'{}' is not native; it must be expanded", row.name);
     }
     std::vector<DType> types;
     std::vector<std::string_view> names;
