@@ -1,0 +1,56 @@
+// Scalars, reads, guards and landings of a sweep as statements of a kernel.
+#pragma once
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "ir/loop_builder.h"
+#include "passes/lower_sweep.h"
+
+namespace descent {
+
+class BodyEmitter {
+ public:
+  // `place`: of each axis of the sweep over the kernel's variables, kept current by whoever opens loops.
+  BodyEmitter(loop::KernelBuilder& kernel, const SweepJob& job, const std::vector<Affine>& place)
+      : k_(kernel), job_(job), place_(place) {}
+
+  // Declares the kernel's parameters; `buffers` receives what they stand for.
+  void bind(std::vector<loop::BufferId>& buffers);
+
+  loop::ArrayId result() const { return arrays_.at(job_.result.buffer); }
+  // Subscripts of the result's buffer: the fixed ones of its home, then these.
+  std::vector<loop::Subscript> within_result(const std::vector<Affine>& at) const;
+  std::vector<loop::Subscript> landing(const Sweep& sweep);
+  // Do the subscripts lie inside `shape`? no_temp: always. The first `fixed` subscripts are a home's own.
+  loop::TempId inside(const std::vector<Index>& at, const std::vector<loop::Subscript>& subscripts, const Shape& shape,
+                      std::size_t fixed);
+
+  // All guards at this point; no_temp: none.
+  loop::TempId guards(const Sweep& sweep);
+  // One more guard, until release().
+  void require(loop::TempId condition) { required_ = condition; }
+  void release() { required_ = loop::no_temp; }
+
+  // The value of the body; where the guard is false nothing outside a tensor is touched and the value means nothing.
+  loop::TempId body(const Body& body, loop::TempId guard);
+  // The two factors of a body whose root is a product.
+  std::pair<loop::TempId, loop::TempId> factors(const Body& body, loop::TempId guard);
+
+ private:
+  Affine placed(const Affine& form) const;
+  loop::VariableId scan_variable(AxisId axis) const;
+  std::vector<loop::TempId> scalars(const Body& body, std::size_t count, loop::TempId guard);
+  loop::TempId read(const Read& read, const std::vector<loop::TempId>& known, loop::TempId guard);
+  loop::TempId both(loop::TempId a, loop::TempId b);
+  loop::TempId in_range(const Index& index, const loop::Subscript& subscript, Extent extent);
+
+  loop::KernelBuilder& k_;
+  const SweepJob& job_;
+  const std::vector<Affine>& place_;
+  std::map<loop::BufferId, loop::ArrayId> arrays_;
+  loop::TempId required_ = loop::no_temp;
+};
+
+}  // namespace descent

@@ -1,0 +1,51 @@
+#include "passes/graph_tools.h"
+
+namespace descent {
+
+Sweep renamed(const Sweep& sweep, const std::vector<ValueId>& to) {
+  Sweep result = sweep;
+  for (Scalar& scalar : result.body.scalars) {
+    if (Read* read = std::get_if<Read>(&scalar.node)) read->tensor = copy_of(to, read->tensor);
+  }
+  return result;
+}
+
+Graph rebuild(const Graph& graph, const NodeRewrite& rewrite) {
+  GraphBuilder builder(graph.name);
+  std::vector<ValueId> to(graph.values.size(), -1);
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); ++id) {
+    const Node& node = graph.nodes[static_cast<std::size_t>(id)];
+    const Scan* scan = std::get_if<Scan>(&node.op);
+    if (!scan) {
+      rewrite(builder, graph, id, to);
+      continue;
+    }
+    Scan copy = *scan;
+    copy.body = std::make_shared<const Graph>(rebuild(*scan->body, rewrite));
+    for (ValueId& value : copy.initial) value = copy_of(to, value);
+    for (ValueId& value : copy.captured) value = copy_of(to, value);
+    std::vector<TensorType> types;
+    for (ValueId result : node.results) types.push_back(graph.type(result));
+    std::vector<ValueId> results = builder.add(copy, types, graph.value(node.results[0]).name, node.origin);
+    for (std::size_t i = 0; i < results.size(); ++i) to[static_cast<std::size_t>(node.results[i])] = results[i];
+  }
+  for (const Output& output : graph.outputs) builder.output(output.kind, output.name, copy_of(to, output.value));
+  return std::move(builder).finish();
+}
+
+Model rebuild(const Model& model, const NodeRewrite& rewrite) {
+  Model result{model.name, model.states, {}};
+  for (const Graph& entry : model.entries) result.entries.push_back(rebuild(entry, rewrite));
+  return result;
+}
+
+std::vector<int> count_uses(const Graph& graph) {
+  std::vector<int> uses(graph.values.size(), 0);
+  for (const Node& node : graph.nodes) {
+    for (ValueId operand : operands_of(node)) ++uses[static_cast<std::size_t>(operand)];
+  }
+  for (const Output& output : graph.outputs) ++uses[static_cast<std::size_t>(output.value)];
+  return uses;
+}
+
+}  // namespace descent

@@ -1,0 +1,23 @@
+// The forward loop that most passes are: every Graph of a model, scan bodies included, rebuilt node by node.
+#pragma once
+
+#include <functional>
+
+#include "ir/graph.h"
+
+namespace descent {
+
+// Appends what becomes of one node to the builder and notes in `to` where its values went.
+using NodeRewrite =
+    std::function<void(GraphBuilder& builder, const Graph& from, NodeId node, std::vector<ValueId>& to)>;
+
+Model rebuild(const Model& model, const NodeRewrite& rewrite);
+Graph rebuild(const Graph& graph, const NodeRewrite& rewrite);
+
+// The sweep reading the values where they went.
+Sweep renamed(const Sweep& sweep, const std::vector<ValueId>& to);
+
+// How often each value is read, updated from, carried, captured or put out.
+std::vector<int> count_uses(const Graph& graph);
+
+}  // namespace descent

@@ -1,0 +1,362 @@
+// Graph → Loop: one kernel per sweep, one call per node, in node order.
+//
+//   %h = sweep [b < batch, j < 3, k < 2] sum chain fused at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 3]
+// → kernel h(read x : …, read w : …, write h : …) { parallel b … { … } }      call h(x, w, h)
+//
+// Every value gets a home: a buffer, or for a yield a slice of its stack. An update writes its state in place when
+// nobody needs the old value any more; an output is written where the caller wants it. Equal kernels are one.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ir/loop_builder.h"
+#include "ir/match.h"
+#include "passes/graph_tools.h"
+#include "passes/lower_random.h"
+#include "passes/lower_sweep.h"
+#include "passes/pipeline.h"
+#include "passes/plan_memory.h"
+#include "passes/sweep_tools.h"
+
+namespace descent {
+namespace {
+
+using loop::Buffer;
+using loop::BufferId;
+using loop::Steps;
+
+std::string comment_of(const Span& origin) {
+  if (!origin.source) return {};
+  Position position = position_of(*origin.source, origin.begin);
+  const std::string& text = origin.source->text;
+  std::size_t begin = text.rfind('\n', origin.begin == 0 ? std::string::npos : origin.begin - 1);
+  begin = origin.begin == 0 || begin == std::string::npos ? 0 : begin + 1;
+  begin = text.find_first_not_of(" \t", begin);
+  std::string line = text.substr(begin, text.find('\n', begin) - begin);
+  line = line.substr(0, line.find('#'));
+  line.erase(line.find_last_not_of(" \t\r") + 1);
+  return origin.source->name + ":" + std::to_string(position.line) + "  " + line;
+}
+
+// The kernel's text without the names of kernel, arrays and variables: equal for kernels that do the same.
+std::string shape_of(loop::Kernel kernel) {
+  kernel.name = "kernel";
+  kernel.comment.clear();
+  kernel.origin = {};
+  for (std::size_t i = 0; i < kernel.arrays.size(); ++i) kernel.arrays[i].name = "a" + std::to_string(i);
+  for (std::size_t i = 0; i < kernel.variables.size(); ++i) kernel.variables[i] = "v" + std::to_string(i);
+  return print(kernel);
+}
+
+class ModelLowering {
+ public:
+  ModelLowering(const Model& model, const LowerOptions& options) : model_(model), options_(options) {
+    program_.name = model.name;
+    program_.largest_batch = options.largest_batch;
+    for (const StateDeclaration& state : model.states) {
+      states_[state.name] = add_buffer(Buffer::Storage::state, state.name, state.type);
+    }
+  }
+
+  loop::Program run() {
+    for (const Graph& entry : model_.entries) lower_entry(entry);
+    return std::move(program_);
+  }
+
+ private:
+  // One Graph being lowered: an entry, or the body of a scan.
+  struct Frame {
+    const Graph* graph = nullptr;
+    std::vector<Axis> scans;                // enclosing, outermost first
+    std::map<ValueId, Home> homes;          // known so far
+    std::map<ValueId, Home> wanted;         // where a value still to be computed should go
+    Steps* steps = nullptr;
+  };
+
+  BufferId add_buffer(Buffer::Storage storage, std::string name, const TensorType& type) {
+    std::string unique = name.empty() ? "value" : name;
+    for (int number = 1; !names_.insert(unique).second; ++number) {
+      unique = (name.empty() ? "value" : name) + "." + std::to_string(number);
+    }
+    program_.buffers.push_back({storage, unique, type, -1});
+    return static_cast<BufferId>(program_.buffers.size()) - 1;
+  }
+  const Buffer& buffer(BufferId id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
+
+  // -- entries -------------------------------------------------------------------------------------------------------
+
+  void lower_entry(const Graph& graph) {
+    program_.entries.push_back({graph.name, {}, {}, {}});
+    loop::Entry entry{graph.name, {}, {}, {}};
+    Frame frame{&graph, {}, {}, {}, &entry.steps};
+    for (ValueId input : inputs_of(graph)) {
+      BufferId id = add_buffer(Buffer::Storage::input, std::get<Input>(graph.node_of(input).op).name, graph.type(input));
+      frame.homes[input] = {id, {}};
+      entry.inputs.push_back(id);
+    }
+    for (const Output& output : graph.outputs) {
+      BufferId id = add_buffer(Buffer::Storage::output, output.name, graph.type(output.value));
+      entry.outputs.push_back(id);
+      if (is_computed(graph, output.value)) frame.wanted.try_emplace(output.value, Home{id, {}});
+    }
+    for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+      const Update* update = std::get_if<Update>(&graph.nodes[n].op);
+      if (update && is_computed(graph, update->value) && old_value_is_free(graph, *update)) {
+        frame.wanted.try_emplace(update->value, Home{states_.at(update->state), {}});
+      }
+    }
+    lower_nodes(frame);
+    for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+      copy(frame, graph.outputs[i].value, {entry.outputs[i], {}}, "output");
+    }
+    write_states(frame);
+    program_.entries.back() = std::move(entry);
+  }
+
+  static bool is_computed(const Graph& graph, ValueId value) {
+    return std::holds_alternative<Sweep>(graph.node_of(value).op) ||
+           std::holds_alternative<Random>(graph.node_of(value).op);
+  }
+
+  // May the node that makes the new value write over the old one? Only when no later node wants the old one, and it
+  // reads no other element of it than the one it writes.
+  static bool overwrites_safely(const Graph& graph, ValueId value, ValueId old) {
+    const NodeId maker = graph.value(value).node;
+    for (const Output& output : graph.outputs) {
+      if (output.value == old) return false;
+    }
+    for (NodeId n = 0; n < static_cast<NodeId>(graph.nodes.size()); ++n) {
+      std::vector<ValueId> operands = operands_of(graph.nodes[static_cast<std::size_t>(n)]);
+      if (n > maker && std::count(operands.begin(), operands.end(), old)) return false;
+    }
+    std::vector<ValueId> operands = operands_of(graph.nodes[static_cast<std::size_t>(maker)]);
+    if (!std::count(operands.begin(), operands.end(), old)) return true;
+    const Sweep* sweep = std::get_if<Sweep>(&graph.nodes[static_cast<std::size_t>(maker)].op);
+    if (!sweep || sweep->combiner != Combiner::none || !lands_everywhere(*sweep, graph.type(value).shape)) return false;
+    for (ScalarId id : reads_of(sweep->body)) {
+      const Read& read = std::get<Read>(sweep->body[id].node);
+      if (read.tensor == old && read.at != sweep->landing) return false;
+    }
+    return true;
+  }
+  static bool old_value_is_free(const Graph& graph, const Update& update) {
+    for (const Node& node : graph.nodes) {
+      const State* state = std::get_if<State>(&node.op);
+      if (state && state->name == update.state) return overwrites_safely(graph, update.value, node.results[0]);
+    }
+    return true;  // the old value is never read
+  }
+
+  // Updates that could not be made in place: what is itself an old state is set aside first, then all are copied.
+  void write_states(Frame& frame) {
+    std::vector<std::pair<ValueId, Home>> copies;
+    for (const Node& node : frame.graph->nodes) {
+      const Update* update = std::get_if<Update>(&node.op);
+      if (!update) continue;
+      ValueId value = update->value;
+      Home target{states_.at(update->state), {}};
+      if (buffer(frame.homes.at(value).buffer).storage == Buffer::Storage::state &&
+          frame.homes.at(value).buffer != target.buffer) {
+        set_aside(frame, value);
+      }
+      copies.push_back({value, target});
+    }
+    for (const auto& [value, target] : copies) copy(frame, value, target, "update");
+  }
+
+  void set_aside(Frame& frame, ValueId value) {
+    Home home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name + ".old", frame.graph->type(value)), {}};
+    copy(frame, value, home, "set_aside");
+    frame.homes[value] = home;
+  }
+
+  // -- nodes ---------------------------------------------------------------------------------------------------------
+
+  void lower_nodes(Frame& frame) {
+    for (const Node& node : frame.graph->nodes) {
+      match(
+          node.op, [](const Input&) {},
+          [&](const State& state) { frame.homes[node.results[0]] = {states_.at(state.name), {}}; },
+          [&](const Sweep& sweep) { lower_one(frame, node, sweep); },
+          [&](const Scan& scan) { lower_scan(frame, node, scan); },
+          [&](const Random& random) { lower_draw(frame, node, random); },
+          [](const Gradient&) { DESCENT_CHECK(false, "lower: a gradient node is left"); }, [](const Update&) {});
+    }
+  }
+
+  Home home_for(Frame& frame, ValueId value) {
+    auto wanted = frame.wanted.find(value);
+    Home home = wanted != frame.wanted.end()
+                    ? wanted->second
+                    : Home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name, frame.graph->type(value)), {}};
+    frame.homes[value] = home;
+    return home;
+  }
+
+  SweepJob job_for(Frame& frame, const Sweep& sweep, const TensorType& type, const Home& home, std::string name) {
+    SweepJob job;
+    job.graph = frame.graph;
+    job.sweep = &sweep;
+    job.type = type;
+    job.result = home;
+    job.home = [&frame](ValueId value) { return frame.homes.at(value); };
+    job.buffers = &program_.buffers;
+    job.scans = frame.scans;
+    job.largest_batch = options_.largest_batch;
+    job.name = std::move(name);
+    return job;
+  }
+
+  void lower_one(Frame& frame, const Node& node, const Sweep& sweep) {
+    const Value& value = frame.graph->value(node.results[0]);
+    Home home = home_for(frame, node.results[0]);
+    SweepJob job = job_for(frame, sweep, value.type, home, value.name.empty() ? "sweep" : value.name);
+    job.comment = comment_of(node.origin);
+    job.origin = node.origin;
+    emit(frame, lower_sweep(job, plan(sweep, frame, value.type.dtype)));
+  }
+  Schedule plan(const Sweep& sweep, const Frame& frame, DType type) const {
+    int lanes = options_.lanes > 0 ? options_.lanes : options_.machine.vector_bytes / 4;
+    return schedule(sweep, *frame.graph, type, options_.machine, lanes);
+  }
+
+  void lower_draw(Frame& frame, const Node& node, const Random& random) {
+    Home home = home_for(frame, node.results[0]);
+    emit(frame, lower_random(random, frame.graph->type(node.results[0]), home, frame.homes.at(random.seed),
+                             frame.homes.at(random.step), program_.buffers, frame.scans));
+  }
+
+  // Copies a value to where it is wanted, unless it is there.
+  void copy(Frame& frame, ValueId value, const Home& target, const std::string& name) {
+    const Home& from = frame.homes.at(value);
+    if (from.buffer == target.buffer && from.prefix == target.prefix) return;
+    Sweep sweep = slice_of(*frame.graph, value, {});
+    SweepJob job = job_for(frame, sweep, frame.graph->type(value), target, name);
+    emit(frame, lower_sweep(job, plan(sweep, frame, frame.graph->type(value).dtype)));
+  }
+
+  void emit(Frame& frame, LoweredKernel lowered) {
+    auto [known, fresh] = kernels_.try_emplace(shape_of(lowered.kernel), static_cast<int>(program_.kernels.size()));
+    if (fresh) {
+      std::string name = lowered.kernel.name;
+      for (int number = 1; !kernel_names_.insert(lowered.kernel.name).second; ++number) {
+        lowered.kernel.name = name + "." + std::to_string(number);
+      }
+      program_.kernels.push_back(std::move(lowered.kernel));
+    }
+    loop::Call call{known->second, std::move(lowered.buffers), {}};
+    for (std::size_t i = 0; i < frame.scans.size(); ++i) call.indices.push_back(Affine::axis(static_cast<AxisId>(i)));
+    frame.steps->push_back(std::move(call));
+  }
+
+  // -- scans ---------------------------------------------------------------------------------------------------------
+
+  void lower_scan(Frame& frame, const Node& node, const Scan& scan) {
+    const Graph& body = *scan.body;
+    const std::vector<ValueId> inputs = inputs_of(body);
+    const std::size_t carried = scan.initial.size();
+
+    loop::Repeat repeat{scan.axis.name, scan.axis.extent.size, scan.reversed, {}};
+    Frame inner{&body, frame.scans, {}, {}, &repeat.steps};
+    inner.scans.push_back(scan.axis);
+    for (std::size_t i = 0; i < carried; ++i) {
+      Home home{add_buffer(Buffer::Storage::arena, body.value(inputs[i]).name, body.type(inputs[i])), {}};
+      copy(frame, scan.initial[i], home, "carry");
+      inner.homes[inputs[i]] = home;
+      frame.homes[node.results[i]] = home;
+    }
+    for (std::size_t k = 0; k < scan.captured.size(); ++k) {
+      Home home = frame.homes.at(scan.captured[k]);
+      for (Affine& form : home.prefix) {  // seen from one scan further in
+        form = substitute(form, [](AxisId axis) { return Affine::axis(axis - 1); });
+      }
+      inner.homes[inputs[carried + k]] = home;
+    }
+    lower_body(inner, scan, stacks_of(frame, node, carried));
+    frame.steps->push_back(std::move(repeat));
+  }
+
+  std::vector<Home> stacks_of(Frame& frame, const Node& node, std::size_t carried) {
+    std::vector<Home> stacks;
+    for (std::size_t y = carried; y < node.results.size(); ++y) {
+      const Value& value = frame.graph->value(node.results[y]);
+      BufferId id = add_buffer(Buffer::Storage::arena, value.name, value.type);
+      frame.homes[node.results[y]] = {id, {}};
+      stacks.push_back({id, {Affine::axis(-1)}});
+    }
+    return stacks;
+  }
+
+  void lower_body(Frame& frame, const Scan& scan, const std::vector<Home>& stacks) {
+    const Graph& body = *frame.graph;
+    const std::vector<ValueId> inputs = inputs_of(body);
+    const std::size_t carried = scan.initial.size();
+    auto value_of = [&](std::size_t output) { return body.outputs[output].value; };
+    // An input that is yielded or carried on as it is: before anything is overwritten.
+    for (std::size_t y = 0; y < stacks.size(); ++y) {
+      if (is_computed(body, value_of(carried + y))) {
+        frame.wanted.try_emplace(value_of(carried + y), stacks[y]);
+      } else if (frame.homes.count(value_of(carried + y))) {
+        copy(frame, value_of(carried + y), stacks[y], "yield");
+      }
+    }
+    for (std::size_t i = 0; i < carried; ++i) {
+      if (is_computed(body, value_of(i)) && carries_in_place(body, inputs[i], value_of(i), carried)) {
+        frame.wanted.try_emplace(value_of(i), frame.homes.at(inputs[i]));
+      }
+    }
+    for (std::size_t i = 0; i < carried; ++i) {
+      bool is_input = frame.homes.count(value_of(i)) > 0;
+      if (is_input && value_of(i) != inputs[i]) set_aside_as_next(frame, value_of(i));
+    }
+    lower_nodes(frame);
+    for (std::size_t y = 0; y < stacks.size(); ++y) {
+      ValueId value = value_of(carried + y);
+      bool is_input = std::holds_alternative<Input>(body.node_of(value).op);
+      if (!is_input) copy(frame, value, stacks[y], "yield");
+    }
+    for (std::size_t i = 0; i < carried; ++i) {
+      if (value_of(i) == inputs[i]) continue;
+      auto aside = next_aside_.find(value_of(i));
+      Home from = frame.homes.at(value_of(i));
+      if (aside != next_aside_.end()) frame.homes[value_of(i)] = aside->second;
+      copy(frame, value_of(i), frame.homes.at(inputs[i]), "next");
+      frame.homes[value_of(i)] = from;
+    }
+    next_aside_.clear();
+  }
+
+  // The old carried value is an input like any other to overwrites_safely; but a next value that is wanted twice has
+  // one home only.
+  static bool carries_in_place(const Graph& body, ValueId old, ValueId next, std::size_t carried) {
+    for (const Output& output : body.outputs) {
+      if (output.value == old) return false;
+    }
+    std::size_t times = 0;
+    for (std::size_t i = 0; i < carried; ++i) times += body.outputs[i].value == next ? 1 : 0;
+    return times == 1 && overwrites_safely(body, next, old);
+  }
+
+  // A carried value that becomes another input's: kept aside at the start of the turn.
+  void set_aside_as_next(Frame& frame, ValueId value) {
+    Home home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name + ".old", frame.graph->type(value)), {}};
+    copy(frame, value, home, "set_aside");
+    next_aside_[value] = home;
+  }
+
+  const Model& model_;
+  const LowerOptions& options_;
+  loop::Program program_;
+  std::map<std::string, BufferId> states_;
+  std::set<std::string> names_, kernel_names_;
+  std::map<std::string, int> kernels_;  // by shape_of
+  std::map<ValueId, Home> next_aside_;
+};
+
+}  // namespace
+
+Result<loop::Program> lower(const Model& model, const LowerOptions& options) {
+  return plan_memory(ModelLowering(model, options).run());
+}
+
+}  // namespace descent

@@ -1,0 +1,465 @@
+#include "passes/lower_sweep.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "ir/loop_builder.h"
+#include "ir/match.h"
+#include "passes/body_emitter.h"
+#include "passes/sweep_tools.h"
+
+namespace descent {
+namespace {
+
+using loop::ArrayId;
+using loop::Bound;
+using loop::KernelBuilder;
+using loop::LoopKind;
+using loop::Subscript;
+using loop::TempId;
+using loop::VariableId;
+
+// A part of an axis that runs in blocks: from `begin` to `end` in steps of `size`, `size` elements side by side.
+struct Blocks {
+  Bound begin, end;
+  std::int64_t size = 1;
+};
+
+// The axis in blocks of `tile`, then what is left: of a static extent in halves of the tile, of batch one by one.
+std::vector<Blocks> blocks_of(Extent extent, std::int64_t tile) {
+  if (extent.is_batch()) {
+    if (tile == 1) return {{Bound::of(0), Bound::of(extent), 1}};
+    return {{Bound::of(0), Bound{{}, tile}, tile}, {Bound{{}, tile}, Bound::of(extent), 1}};
+  }
+  std::vector<Blocks> blocks;
+  for (std::int64_t at = 0; at < extent.size; tile = (tile + 1) / 2) {
+    std::int64_t end = at + (extent.size - at) / tile * tile;
+    if (end > at) blocks.push_back({Bound::of(at), Bound::of(end), tile});
+    at = end;
+  }
+  return blocks;
+}
+
+class SweepLowering {
+ public:
+  SweepLowering(const SweepJob& job, const Schedule& schedule)
+      : job_(job),
+        sweep_(*job.sweep),
+        plan_(schedule),
+        k_(job.name, job.comment, job.origin),
+        body_(expand(sweep_.body)),
+        emit_(k_, job, place_) {}
+
+  LoweredKernel run() {
+    emit_.bind(buffers_);
+    place_.assign(sweep_.axes.size(), Affine{});
+    if (plan_.scatters) {
+      fill();
+      scatter();
+    } else {
+      if (!lands_everywhere(sweep_, job_.type.shape)) fill();
+      free_loops(0, true);
+    }
+    return {std::move(k_).finish(), buffers_};
+  }
+
+ private:
+  const Axis& axis(AxisId id) const { return sweep_.axes[static_cast<std::size_t>(id)]; }
+  Affine& place(AxisId id) { return place_[static_cast<std::size_t>(id)]; }
+  const Order& order() const { return *sweep_.order; }
+
+  // -- loops over the axes that land alone ---------------------------------------------------------------------------
+
+  static bool once(const Bound& begin, const Bound& end, std::int64_t step) {
+    return begin.multiple == 0 && end.multiple == 0 && begin.form.constant + step >= end.form.constant;
+  }
+  void loop_over(LoopKind kind, AxisId id, const Blocks& blocks, const std::function<void(bool looped)>& inside) {
+    if (once(blocks.begin, blocks.end, blocks.size)) {
+      place(id) = blocks.begin.form;
+      return inside(false);
+    }
+    k_.loop(kind, axis(id).name, blocks.begin, {blocks.end}, blocks.size, [&](VariableId variable) {
+      place(id) = Affine::axis(variable);
+      inside(true);
+    });
+  }
+
+  // Free axes outermost, then the blocks of the vector axis, then the blocks of rows; the first real loop is parallel.
+  void free_loops(std::size_t depth, bool outermost) {
+    LoopKind kind = outermost ? LoopKind::parallel : LoopKind::serial;
+    if (depth < plan_.free.size()) {
+      AxisId id = plan_.free[depth];
+      Blocks whole{Bound::of(0), Bound::of(axis(id).extent), 1};
+      return loop_over(kind, id, whole, [&](bool looped) { free_loops(depth + 1, outermost && !looped); });
+    }
+    blocked(kind, plan_.vector, plan_.vector_tile, vector_size_, [&](bool in_vector) {
+      LoopKind inner = outermost && !in_vector ? LoopKind::parallel : LoopKind::serial;
+      blocked(inner, plan_.row, plan_.row_tile, row_size_, [&](bool) { tile(); });
+    });
+  }
+  void blocked(LoopKind kind, std::optional<AxisId> id, std::int64_t tile_size, std::int64_t& size,
+               const std::function<void(bool looped)>& inside) {
+    size = 1;
+    if (!id) return inside(false);
+    for (const Blocks& blocks : blocks_of(axis(*id).extent, tile_size)) {
+      size = blocks.size;
+      loop_over(kind, *id, blocks, inside);
+    }
+  }
+
+  // Runs `inside` for every element of the register tile; `at`: its subscripts in a tile-shaped local.
+  void each(const std::function<void(const std::vector<Subscript>& at)>& inside) {
+    std::vector<Subscript> at;
+    spread(plan_.row, row_size_, LoopKind::unrolled, at, [&] {
+      spread(plan_.vector, vector_size_, LoopKind::vector, at, [&] { inside(at); });
+    });
+  }
+  void spread(std::optional<AxisId> id, std::int64_t size, LoopKind kind, std::vector<Subscript>& at,
+              const std::function<void()>& inside) {
+    if (!id || size == 1) return inside();
+    Affine base = place(*id);
+    k_.loop(kind, axis(*id).name, Bound::of(size), [&](VariableId variable) {
+      place(*id) = base + Affine::axis(variable);
+      at.push_back({Affine::axis(variable), loop::no_temp});
+      inside();
+      at.pop_back();
+    });
+    place(*id) = base;
+  }
+  Shape tile_shape(std::vector<std::int64_t> leading = {}) const {
+    Shape shape;
+    for (std::int64_t size : leading) shape.push_back({size});
+    if (row_size_ > 1) shape.push_back({row_size_});
+    if (vector_size_ > 1) shape.push_back({vector_size_});
+    return shape;
+  }
+
+  // -- one register tile ---------------------------------------------------------------------------------------------
+
+  void tile() {
+    if (sweep_.combiner == Combiner::none) return each([&](const auto&) { store_point(); });
+    if (sweep_.combiner == Combiner::argmax) return argmax_tile();
+    ArrayId total = reduce_tile();
+    each([&](const std::vector<Subscript>& at) { store_result(k_.load(total, at)); });
+  }
+
+  void store_point() {
+    TempId guard = emit_.guards(sweep_);
+    TempId value = emit_.body(body_, guard);
+    if (guard != loop::no_temp) value = k_.operation(Op::select, {guard, value, k_.literal(0, k_.type(value))});
+    store_result(value);
+  }
+
+  // Stores where the sweep lands; a landing outside vanishes.
+  void store_result(TempId value) {
+    std::vector<Subscript> at = emit_.landing(sweep_);
+    TempId inside = emit_.inside(sweep_.landing, at, job_.type.shape, job_.result.prefix.size());
+    if (inside == loop::no_temp) return k_.store(emit_.result(), at, value);
+    k_.branch(inside, [&] { k_.store(emit_.result(), at, value); });
+  }
+
+  TempId identity() { return k_.literal(identity_of(sweep_.combiner, job_.type.dtype), job_.type.dtype); }
+
+  // accumulator ⊕ the body at this point.
+  TempId join(TempId accumulator) {
+    TempId guard = emit_.guards(sweep_);
+    TempId joined;
+    if (order().fused) {
+      auto [a, b] = emit_.factors(body_, guard);
+      joined = k_.operation(Op::fma, {a, b, accumulator});
+    } else {
+      joined = combine(accumulator, emit_.body(body_, guard));
+    }
+    return guard == loop::no_temp ? joined : k_.operation(Op::select, {guard, joined, accumulator});
+  }
+  TempId combine(TempId a, TempId b) {
+    switch (sweep_.combiner) {
+      case Combiner::sum: return k_.operation(Op::add, {a, b});
+      case Combiner::product: return k_.operation(Op::mul, {a, b});
+      case Combiner::max: return k_.operation(Op::max, {a, b});
+      case Combiner::min: return k_.operation(Op::min, {a, b});
+      case Combiner::none:
+      case Combiner::argmax: break;
+    }
+    DESCENT_CHECK(false, "lower: this combiner has no accumulator");
+    return loop::no_temp;
+  }
+
+  // The number of steps of the outermost reduced axis in a piece; 0 when there is only one piece.
+  std::int64_t piece() const {
+    if (!sweep_.order || order().piece == 0 || plan_.serial.empty()) return 0;
+    Extent outermost = sweep_.axes[static_cast<std::size_t>(plan_.serial[0])].extent;
+    std::int64_t steps = outermost.is_batch() ? job_.largest_batch : outermost.size;
+    return steps > order().piece ? order().piece : 0;
+  }
+
+  // The reduced value of the whole tile: pieces one after another, joined by a chain.
+  ArrayId reduce_tile() {
+    const DType type = job_.type.dtype;
+    if (piece() == 0) return reduce_piece(std::nullopt);
+    ArrayId total = k_.declare("total", type, tile_shape());
+    each([&](const auto& at) { k_.store(total, at, identity()); });
+    const Axis& outermost = axis(plan_.serial[0]);
+    k_.loop(LoopKind::serial, outermost.name, Bound::of(0), {Bound::of(outermost.extent)}, piece(), [&](VariableId c) {
+      ArrayId part = reduce_piece(c);
+      each([&](const auto& at) { k_.store(total, at, combine(k_.load(total, at), k_.load(part, at))); });
+    });
+    return total;
+  }
+  ArrayId reduce_piece(std::optional<VariableId> start) {
+    return order().kind == Order::Kind::chain ? chain(start) : lanes(start);
+  }
+
+  // Loops over serial axes from `depth`; the outermost one stays inside the piece that starts at `start`.
+  void serial_loops(std::size_t depth, std::size_t end, std::optional<VariableId> start,
+                    const std::function<void()>& inside) {
+    if (depth >= end) return inside();
+    AxisId id = plan_.serial[depth];
+    auto [begin, ends] = range_of(depth, start);
+    if (ends.size() == 1 && once(begin, ends[0], 1)) {
+      place(id) = begin.form;
+      return serial_loops(depth + 1, end, start, inside);
+    }
+    k_.loop(LoopKind::serial, axis(id).name, begin, ends, 1, [&](VariableId variable) {
+      place(id) = Affine::axis(variable);
+      serial_loops(depth + 1, end, start, inside);
+    });
+  }
+  std::pair<Bound, std::vector<Bound>> range_of(std::size_t depth, std::optional<VariableId> start) const {
+    Bound end = Bound::of(sweep_.axes[static_cast<std::size_t>(plan_.serial[depth])].extent);
+    if (depth > 0 || !start) return {Bound::of(0), {end}};
+    Affine from = Affine::axis(*start);
+    return {Bound{from, 0}, {Bound{from + piece(), 0}, end}};
+  }
+
+  ArrayId chain(std::optional<VariableId> start) {
+    ArrayId sum = k_.declare("sum", job_.type.dtype, tile_shape());
+    each([&](const auto& at) { k_.store(sum, at, identity()); });
+    serial_loops(0, plan_.serial.size(), start,
+                 [&] { each([&](const auto& at) { k_.store(sum, at, join(k_.load(sum, at))); }); });
+    return sum;
+  }
+
+  // -- sixteen lanes -------------------------------------------------------------------------------------------------
+
+  // The lane loop runs across a vector, unless the tile's own vector axis already does.
+  LoopKind lane_kind() const {
+    return vector_size_ > 1 ? LoopKind::unrolled : (plan_.lanes > 1 ? LoopKind::vector : LoopKind::serial);
+  }
+  // Runs `inside` for the first `count` lanes and every element of the tile.
+  void each_lane(std::int64_t count, const std::function<void(Affine lane, std::vector<Subscript> tile)>& inside) {
+    if (count == 1) {
+      return each([&](const auto& at) { inside(Affine{}, at); });
+    }
+    k_.loop(lane_kind(), "lane", Bound::of(count), [&](VariableId lane) {
+      each([&](const auto& at) { inside(Affine::axis(lane), at); });
+    });
+  }
+  static std::vector<Subscript> in_lane(Subscript lane, const std::vector<Subscript>& tile) {
+    std::vector<Subscript> at{lane};
+    at.insert(at.end(), tile.begin(), tile.end());
+    return at;
+  }
+  static std::vector<Subscript> in_lane(const Affine& lane, const std::vector<Subscript>& tile) {
+    return in_lane(Subscript{lane, loop::no_temp}, tile);
+  }
+
+  ArrayId lanes(std::optional<VariableId> start) {
+    ArrayId partial = k_.declare("lanes", job_.type.dtype, tile_shape({lane_count}));
+    each_lane(lane_count, [&](const Affine& lane, const auto& at) { k_.store(partial, in_lane(lane, at), identity()); });
+    const std::size_t last = plan_.serial.size() - 1;
+    const Extent inner = axis(plan_.serial[last]).extent;
+    if (last == 0 || (!inner.is_batch() && inner.size % lane_count == 0)) {
+      serial_loops(0, last, start, [&] { whole_lanes(partial, last, start); });
+    } else {
+      serial_loops(0, last + 1, start, [&] { one_lane(partial, start); });
+    }
+    return folded(partial);
+  }
+
+  // The innermost axis in blocks of sixteen terms, one to a lane; then the terms that fill no block.
+  void whole_lanes(ArrayId partial, std::size_t last, std::optional<VariableId> start) {
+    const AxisId id = plan_.serial[last];
+    const Extent extent = axis(id).extent;
+    auto [begin, ends] = range_of(last, start);
+    std::vector<Bound> whole = ends;
+    whole.back() = extent.is_batch() ? Bound{{}, lane_count} : Bound::of(extent.size / lane_count * lane_count);
+    auto join_lane = [&](const Affine& base, const Affine& lane, const auto& at, bool check) {
+      place(id) = base + lane;
+      std::vector<Subscript> where = in_lane(lane, at);
+      TempId old = k_.load(partial, where);
+      if (check) emit_.require(k_.operation(Op::less, {k_.index_value(place(id)), k_.batch_value()}));
+      k_.store(partial, where, join(old));
+      if (check) emit_.release();
+    };
+    k_.loop(LoopKind::serial, axis(id).name, begin, whole, lane_count, [&](VariableId base) {
+      each_lane(lane_count, [&](auto lane, auto at) { join_lane(Affine::axis(base), lane, at, false); });
+    });
+    if (!extent.is_batch() && extent.size % lane_count == 0) return;
+    // The rest lies in the last piece: no other one reaches beyond its begin.
+    k_.loop(LoopKind::serial, axis(id).name, whole.back(), ends, lane_count, [&](VariableId base) {
+      std::int64_t count = extent.is_batch() ? lane_count : extent.size % lane_count;
+      each_lane(count, [&](auto lane, auto at) { join_lane(Affine::axis(base), lane, at, extent.is_batch()); });
+    });
+  }
+
+  // Any box: the lane is the term's number in its piece, modulo sixteen.
+  void one_lane(ArrayId partial, std::optional<VariableId> start) {
+    std::vector<Axis> box = sweep_.axes;
+    TempId number = k_.literal(0, DType::i32);
+    for (std::size_t depth = 0; depth < plan_.serial.size(); ++depth) {
+      const AxisId id = plan_.serial[depth];
+      Affine at = place(id);
+      if (depth == 0 && start) at = at - Affine::axis(*start);
+      const Extent extent = axis(id).extent;
+      if (depth > 0) {
+        TempId size = extent.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(extent.size), DType::i32);
+        number = k_.operation(Op::mul, {number, size});
+      }
+      number = k_.operation(Op::add, {number, k_.index_value(at)});
+    }
+    TempId bits = k_.operation(Op::to_u32, {number});
+    TempId lane = k_.operation(Op::to_i32, {k_.operation(Op::bit_and, {bits, k_.literal(lane_count - 1, DType::u32)})});
+    each([&](const auto& at) {
+      std::vector<Subscript> where = in_lane(Subscript{Affine{}, lane}, at);
+      k_.store(partial, where, join(k_.load(partial, where)));
+    });
+  }
+
+  ArrayId folded(ArrayId lanes) {
+    for (std::int64_t half = lane_count / 2; half >= 1; half /= 2) {
+      ArrayId sums = k_.declare(half == 1 ? "sum" : "fold", job_.type.dtype,
+                                half == 1 ? tile_shape() : tile_shape({half}));
+      each_lane(half, [&](const Affine& lane, const auto& at) {
+        TempId low = k_.load(lanes, in_lane(lane, at)), high = k_.load(lanes, in_lane(lane + half, at));
+        k_.store(sums, half == 1 ? at : in_lane(lane, at), combine(low, high));
+      });
+      lanes = sums;
+    }
+    return lanes;
+  }
+
+  // -- argmax --------------------------------------------------------------------------------------------------------
+
+  void argmax_tile() {
+    const DType type = body_.type();
+    ArrayId best = k_.declare("best", type, tile_shape());
+    ArrayId found = k_.declare("found", DType::boolean, tile_shape());
+    ArrayId winner = k_.declare("winner", DType::i32, tile_shape());
+    ArrayId count = k_.declare("count", DType::i32, {});
+    each([&](const auto& at) {
+      k_.store(best, at, k_.literal(identity_of(Combiner::max, type), type));
+      k_.store(found, at, k_.literal(0, DType::boolean));
+      k_.store(winner, at, k_.literal(0, DType::i32));
+    });
+    k_.store(count, {}, k_.literal(0, DType::i32));
+    serial_loops(0, plan_.serial.size(), std::nullopt, [&] {
+      TempId number = k_.load(count, {});
+      each([&](const auto& at) { challenge(best, found, winner, number, at); });
+      k_.store(count, {}, k_.operation(Op::add, {number, k_.literal(1, DType::i32)}));
+    });
+    each([&](const auto& at) { store_result(k_.load(winner, at)); });
+  }
+  void challenge(ArrayId best, ArrayId found, ArrayId winner, TempId number, const std::vector<Subscript>& at) {
+    TempId guard = emit_.guards(sweep_);
+    TempId value = emit_.body(body_, guard);
+    TempId old = k_.load(best, at), had = k_.load(found, at), leader = k_.load(winner, at);
+    TempId number_at_all = k_.operation(Op::equal, {value, value});  // not NaN
+    TempId first = k_.operation(Op::logical_and, {k_.operation(Op::logical_not, {had}), number_at_all});
+    TempId wins = k_.operation(Op::logical_or, {k_.operation(Op::greater, {value, old}), first});
+    if (guard != loop::no_temp) wins = k_.operation(Op::logical_and, {wins, guard});
+    k_.store(best, at, k_.operation(Op::select, {wins, value, old}));
+    k_.store(found, at, k_.operation(Op::logical_or, {had, wins}));
+    k_.store(winner, at, k_.operation(Op::select, {wins, number, leader}));
+  }
+
+  // -- scattering ----------------------------------------------------------------------------------------------------
+
+  void fill() {
+    std::vector<Affine> at;
+    fill_from(0, at);
+  }
+  void fill_from(std::size_t d, std::vector<Affine>& at) {
+    const Shape& shape = job_.type.shape;
+    if (d == shape.size()) {
+      k_.store(emit_.result(), emit_.within_result(at),
+               k_.literal(sweep_.combiner == Combiner::none ? 0 : identity_of(sweep_.combiner, job_.type.dtype),
+                          job_.type.dtype));
+      return;
+    }
+    LoopKind kind = d == 0 ? LoopKind::parallel : LoopKind::serial;
+    const bool innermost = d + 1 == shape.size() && plan_.lanes > 1;
+    for (const Blocks& blocks : blocks_of(shape[d], innermost ? plan_.lanes : 1)) {
+      k_.loop(kind, "at", blocks.begin, {blocks.end}, blocks.size, [&](VariableId base) {
+        auto store = [&](const Affine& form) {
+          at.push_back(form);
+          fill_from(d + 1, at);
+          at.pop_back();
+        };
+        if (blocks.size == 1) return store(Affine::axis(base));
+        k_.loop(LoopKind::vector, "lane", Bound::of(blocks.size),
+                [&](VariableId lane) { store(Affine::axis(base) + Affine::axis(lane)); });
+      });
+    }
+  }
+
+  // Points in box order, each joining its place in memory; the axes that land alone run inside, their places differ.
+  void scatter() {
+    serial_loops(0, plan_.serial.size(), std::nullopt, [&] { scatter_free(0); });
+  }
+  void scatter_free(std::size_t depth) {
+    if (depth < plan_.free.size()) {
+      AxisId id = plan_.free[depth];
+      Blocks whole{Bound::of(0), Bound::of(axis(id).extent), 1};
+      return loop_over(LoopKind::serial, id, whole, [&](bool) { scatter_free(depth + 1); });
+    }
+    blocked(LoopKind::serial, plan_.vector, plan_.vector_tile, vector_size_, [&](bool) {
+      each([&](const auto&) {
+        std::vector<Subscript> at = emit_.landing(sweep_);
+        TempId inside = emit_.inside(sweep_.landing, at, job_.type.shape, job_.result.prefix.size());
+        auto join_place = [&] { k_.store(emit_.result(), at, join(k_.load(emit_.result(), at))); };
+        if (inside == loop::no_temp) return join_place();
+        k_.branch(inside, join_place);
+      });
+    });
+  }
+
+  const SweepJob& job_;
+  const Sweep& sweep_;
+  const Schedule& plan_;
+  KernelBuilder k_;
+  Body body_;
+  std::vector<Affine> place_;  // of each axis, over the kernel's variables
+  BodyEmitter emit_;
+  std::vector<loop::BufferId> buffers_;
+  std::int64_t vector_size_ = 1, row_size_ = 1;
+};
+
+}  // namespace
+
+double identity_of(Combiner combiner, DType type) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  auto least = [&]() -> double {
+    if (is_float(type)) return -infinity;
+    return type == DType::i32 ? -2147483648.0 : 0.0;
+  };
+  auto greatest = [&]() -> double {
+    if (is_float(type)) return infinity;
+    if (type == DType::i32) return 2147483647.0;
+    return type == DType::u32 ? 4294967295.0 : (type == DType::u8 ? 255.0 : 1.0);
+  };
+  switch (combiner) {
+    case Combiner::none:
+    case Combiner::sum:
+    case Combiner::argmax: return 0;
+    case Combiner::product: return 1;
+    case Combiner::max: return least();
+    case Combiner::min: return greatest();
+  }
+  return 0;
+}
+
+LoweredKernel lower_sweep(const SweepJob& job, const Schedule& schedule) { return SweepLowering(job, schedule).run(); }
+
+}  // namespace descent

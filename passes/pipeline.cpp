@@ -1,0 +1,57 @@
+#include "passes/pipeline.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "passes/differentiate.h"
+#include "passes/gather.h"
+#include "passes/order.h"
+#include "passes/simplify.h"
+
+namespace descent {
+
+namespace {
+
+constexpr Legality differentiated{.differentiated = true};
+constexpr Legality gathered{.differentiated = true, .gathered = true};
+constexpr Legality ordered{.differentiated = true, .gathered = true, .ordered = true};
+
+// The whole road. Position is a decision:
+constexpr std::array passes{
+    // What is simpler has a simpler gradient; what is dead has none.
+    Pass{"simplify", "algebra, views, constants, equal and dead nodes", simplify, {}},
+    // Gradient nodes become nodes like any other.
+    Pass{"differentiate", "gradient nodes become the nodes that compute them", differentiate, differentiated},
+    // Before the order is written: which sweep adds what is part of the order.
+    Pass{"gather", "sweeps that scatter become sweeps that gather", gather, gathered},
+    // Adjoints bring copies, sums with nothing and values that no update wants.
+    Pass{"tidy", "simplify once more: what differentiation left behind", simplify, gathered},
+    // From logical extents alone; from here on no pass may change a bit.
+    Pass{"order", "the order of every reduction, products joined to sums", order, ordered},
+};
+
+}  // namespace
+
+std::span<const Pass> graph_passes() { return passes; }
+
+const Pass* find_pass(std::string_view name) {
+  auto found = std::find_if(passes.begin(), passes.end(), [&](const Pass& pass) { return pass.name == name; });
+  return found == passes.end() ? nullptr : &*found;
+}
+
+Model run_passes(const Model& model, const Observer& observe) {
+  Model now = model;
+  for (const Pass& pass : passes) {
+    auto start = std::chrono::steady_clock::now();
+    Model next = pass.run(now);
+    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    Diagnostics broken = verify(next, pass.after);
+    DESCENT_CHECK(broken.empty(), "pass '" + std::string(pass.name) + "' broke the Graph:\n" + render(broken));
+    if (observe) observe(pass, now, next, seconds.count());
+    now = std::move(next);
+  }
+  return now;
+}
+
+}  // namespace descent

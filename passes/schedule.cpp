@@ -1,0 +1,131 @@
+#include "passes/schedule.h"
+
+#include <algorithm>
+
+#include "passes/sweep_tools.h"
+
+namespace descent {
+namespace {
+
+bool uses(const std::vector<Index>& at, AxisId axis) {
+  return std::any_of(at.begin(), at.end(), [&](const Index& index) { return index.offset.coefficient(axis) != 0; });
+}
+
+// How memory is walked when `axis` steps by one: not at all, element by element, or in strides.
+enum class Stride { none, one, far };
+Stride stride_of(const std::vector<Index>& at, AxisId axis) {
+  if (!uses(at, axis)) return Stride::none;
+  for (std::size_t d = 0; d + 1 < at.size(); ++d) {
+    if (at[d].offset.coefficient(axis) != 0) return Stride::far;
+  }
+  return at.back().offset.coefficient(axis) == 1 && at.back().through == no_scalar ? Stride::one : Stride::far;
+}
+
+std::vector<const Read*> reads(const Sweep& sweep) {
+  std::vector<const Read*> result;
+  for (ScalarId id : reads_of(sweep.body)) result.push_back(&std::get<Read>(sweep.body[id].node));
+  return result;
+}
+
+// The axes that some landing dimension holds alone, without `through` and with a coefficient: each of their values
+// lands in a part of the result of its own.
+std::vector<AxisId> axes_landing_alone(const Sweep& sweep) {
+  std::vector<AxisId> alone;
+  for (const Index& index : sweep.landing) {
+    if (index.through != no_scalar) continue;
+    std::vector<AxisId> own;
+    for (const Term& term : index.offset.terms) {
+      if (term.axis >= 0) own.push_back(term.axis);
+    }
+    if (own.size() == 1 && !std::count(alone.begin(), alone.end(), own[0])) alone.push_back(own[0]);
+  }
+  return alone;
+}
+
+int widest_element(const Sweep& sweep, const Graph& graph, DType result) {
+  int bytes = size_of(result);
+  for (const Read* read : reads(sweep)) {
+    DType type = graph.type(read->tensor).dtype;
+    if (is_float(type)) bytes = std::max(bytes, size_of(type));
+  }
+  return std::max(bytes, 4);
+}
+
+// Contiguous traffic speaks for an axis, strided traffic against it.
+int worth(const Sweep& sweep, AxisId axis) {
+  constexpr int store_weight = 2, strided_cost = 3;
+  Stride store = stride_of(sweep.landing, axis);
+  int score = store == Stride::one ? store_weight : -store_weight;
+  for (const Read* read : reads(sweep)) {
+    bool indirect = std::any_of(read->at.begin(), read->at.end(), [](const Index& i) { return i.through != no_scalar; });
+    Stride stride = stride_of(read->at, axis);
+    score += stride == Stride::far ? -strided_cost : (stride == Stride::one && !indirect ? 1 : 0);
+  }
+  return score;
+}
+
+std::optional<AxisId> choose_vector(const Sweep& sweep, const std::vector<AxisId>& candidates) {
+  std::optional<AxisId> best;
+  int best_worth = 0;
+  for (AxisId axis : candidates) {
+    Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
+    if (!extent.is_batch() && extent.size < 2) continue;
+    int score = worth(sweep, axis);
+    if (score > best_worth) best = axis, best_worth = score;
+  }
+  return best;
+}
+
+// The axis whose neighbours reuse most of what one vector row loads.
+std::optional<AxisId> choose_row(const Sweep& sweep, const std::vector<AxisId>& candidates, AxisId vector) {
+  std::optional<AxisId> best;
+  int best_shared = 0;
+  for (AxisId axis : candidates) {
+    if (axis == vector) continue;
+    Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
+    if (!extent.is_batch() && extent.size < 2) continue;
+    int shared = 0;
+    for (const Read* read : reads(sweep)) shared += uses(read->at, axis) ? 0 : 1;
+    if (shared > best_shared) best = axis, best_shared = shared;
+  }
+  return best;
+}
+
+}  // namespace
+
+Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes) {
+  Schedule plan;
+  plan.scatters = !why_scatters(sweep).empty();
+  const std::vector<AxisId> reduced = reduced_axes(sweep);
+  const std::vector<AxisId> alone = axes_landing_alone(sweep);
+  for (AxisId axis = 0; axis < static_cast<AxisId>(sweep.axes.size()); ++axis) {
+    bool is_reduced = std::count(reduced.begin(), reduced.end(), axis) > 0;
+    bool lands_alone = std::count(alone.begin(), alone.end(), axis) > 0;
+    (is_reduced || (plan.scatters && !lands_alone) ? plan.serial : plan.free).push_back(axis);
+  }
+  std::vector<AxisId> candidates = plan.free;
+  std::erase_if(candidates, [&](AxisId axis) { return std::count(alone.begin(), alone.end(), axis) == 0; });
+
+  plan.lanes = lanes <= 1 ? 1 : std::max(1, lanes * 4 / widest_element(sweep, graph, result));
+  if (plan.lanes > 1) plan.vector = choose_vector(sweep, candidates);
+  if (plan.vector) {
+    const Extent extent = sweep.axes[static_cast<std::size_t>(*plan.vector)].extent;
+    const bool contraction = sweep.order && sweep.order->fused && sweep.order->kind == Order::Kind::chain &&
+                             !plan.scatters && !plan.serial.empty();
+    plan.vector_tile = plan.lanes;
+    if (contraction) {
+      const bool pair = !extent.is_batch() && extent.size >= 2 * plan.lanes;
+      if (pair) plan.vector_tile = 2 * plan.lanes;
+      plan.row = choose_row(sweep, candidates, *plan.vector);
+      // Accumulators fill half the registers: rows times two vectors.
+      if (plan.row) plan.row_tile = std::max(2, machine.vector_registers / 4);
+      std::optional<Extent> rows;
+      if (plan.row) rows = sweep.axes[static_cast<std::size_t>(*plan.row)].extent;
+      if (rows && !rows->is_batch()) plan.row_tile = std::min(plan.row_tile, rows->size);
+    }
+  }
+  std::erase_if(plan.free, [&](AxisId axis) { return axis == plan.vector || axis == plan.row; });
+  return plan;
+}
+
+}  // namespace descent

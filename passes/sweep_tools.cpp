@@ -1,0 +1,218 @@
+#include "passes/sweep_tools.h"
+
+#include <algorithm>
+
+#include "ir/match.h"
+
+namespace descent {
+
+Sweep SweepDraft::finish() const {
+  std::vector<ScalarId> keep;
+  for (const Index& index : landing) {
+    if (index.through != no_scalar) keep.push_back(index.through);
+  }
+  Sweep sweep{axes, guards, body.finish(root, keep), combiner, landing, order};
+  std::size_t next = 0;
+  for (Index& index : sweep.landing) {
+    if (index.through != no_scalar) index.through = keep[next++];
+  }
+  return sweep;
+}
+
+SweepDraft rewritten(const Sweep& sweep, std::vector<Axis> axes, const Rewriting& rewriting,
+                     std::vector<ScalarId>* scalars) {
+  auto place = [&](const Affine& form) { return rewriting.axis ? substitute(form, rewriting.axis) : form; };
+  SweepDraft draft;
+  draft.axes = std::move(axes);
+  draft.combiner = sweep.combiner;
+  draft.order = sweep.order;
+  for (const Affine& guard : sweep.guards) draft.guards.push_back(place(guard));
+
+  BodyBuilder::Rewrite rewrite;
+  rewrite.axis = rewriting.axis;
+  rewrite.extent = [&](AxisId axis) {
+    std::optional<AxisId> to = lone_axis(place(Affine::axis(axis)));
+    DESCENT_CHECK(to.has_value(), "the extent of an axis that a pass replaced by a form");
+    return *to;
+  };
+  rewrite.read = [&](BodyBuilder& body, const Read& read, DType type, const std::function<ScalarId(ScalarId)>& copy) {
+    Read moved = read;
+    for (Index& index : moved.at) {
+      index.offset = place(index.offset);
+      if (index.through != no_scalar) index.through = copy(index.through);
+    }
+    return body.read(rewriting.read ? rewriting.read(std::move(moved)) : moved, type);
+  };
+  std::vector<ScalarId> to;
+  for (ScalarId id = 0; id <= sweep.body.root(); ++id) to.push_back(draft.body.copy(sweep.body, id, rewrite));
+  draft.root = to.back();
+  for (const Index& index : sweep.landing) {
+    ScalarId through = index.through == no_scalar ? no_scalar : to[static_cast<std::size_t>(index.through)];
+    draft.landing.push_back({place(index.offset), through});
+  }
+  if (scalars) *scalars = std::move(to);
+  return draft;
+}
+
+SweepDraft draft_of(const Sweep& sweep, std::vector<ScalarId>* scalars) {
+  return rewritten(sweep, sweep.axes, {}, scalars);
+}
+
+ScalarId append(BodyBuilder& body, const Scalar& scalar, const std::vector<ScalarId>& moved) {
+  auto at = [&](ScalarId id) { return moved[static_cast<std::size_t>(id)]; };
+  return match(
+      scalar.node, [&](const Literal& literal) { return body.literal(literal.value, scalar.type); },
+      [&](const AxisValue& value) { return body.axis(value.form); },
+      [&](const AxisExtent& extent) { return body.extent(extent.axis); },
+      [&](const Read& read) {
+        Read copy = read;
+        for (Index& index : copy.at) {
+          if (index.through != no_scalar) index.through = at(index.through);
+        }
+        return body.read(std::move(copy), scalar.type);
+      },
+      [&](const Apply& apply) {
+        std::vector<ScalarId> operands;
+        for (ScalarId operand : apply.operands) operands.push_back(at(operand));
+        return body.apply(apply.op, std::move(operands));
+      });
+}
+
+std::optional<AxisId> lone_axis(const Affine& form) {
+  if (form.terms.size() != 1 || form.terms[0].coefficient != 1) return std::nullopt;
+  return form.terms[0].axis;
+}
+
+ScalarId number_of(BodyBuilder& body, const std::vector<Axis>& box, const std::vector<AxisId>& axes,
+                   const std::function<Affine(AxisId)>& place) {
+  ScalarId number = body.literal(0, DType::i32);
+  Affine form;  // affine as long as no symbolic extent has to be multiplied in
+  bool affine = true;
+  for (AxisId axis : axes) {
+    Extent extent = box[static_cast<std::size_t>(axis)].extent;
+    bool first = axis == axes.front();
+    if (affine && (first || !extent.is_batch())) {
+      form = (first ? form : form * extent.size) + place(axis);
+      number = body.axis(form);
+      continue;
+    }
+    affine = false;
+    ScalarId size = extent.is_batch() ? body.extent(axis) : body.literal(static_cast<double>(extent.size), DType::i32);
+    number = body.apply(Op::add, {body.apply(Op::mul, {number, size}), body.axis(place(axis))});
+  }
+  return number;
+}
+
+std::function<std::int64_t(AxisId)> last_of(const std::vector<Axis>& axes, const std::vector<std::int64_t>& scan_last) {
+  return [&axes, &scan_last](AxisId axis) {
+    if (axis < 0) return scan_last.at(static_cast<std::size_t>(-1 - axis));
+    return axes[static_cast<std::size_t>(axis)].extent.size - 1;
+  };
+}
+
+bool may_leave(const Index& index, Extent extent, const std::function<std::int64_t(AxisId)>& last) {
+  if (index.through != no_scalar) return true;
+  if (extent.is_batch()) return false;
+  Bounds bounds = bounds_of(index.offset, last);
+  return bounds.low < 0 || bounds.high >= extent.size;
+}
+
+bool lands_everywhere(const Sweep& sweep, const Shape& shape) {
+  std::vector<bool> seen(sweep.axes.size(), false);
+  if (!sweep.guards.empty()) return false;
+  for (std::size_t d = 0; d < sweep.landing.size(); ++d) {
+    const Index& index = sweep.landing[d];
+    if (index.through != no_scalar || !index.offset.is_axis()) return false;
+    AxisId axis = index.offset.terms[0].axis;
+    if (axis < 0 || seen[static_cast<std::size_t>(axis)]) return false;
+    if (sweep.axes[static_cast<std::size_t>(axis)].extent != shape[d]) return false;
+    seen[static_cast<std::size_t>(axis)] = true;
+  }
+  return true;
+}
+
+bool is_view(const Graph& graph, ValueId value) {
+  const Sweep* sweep = std::get_if<Sweep>(&graph.node_of(value).op);
+  if (!sweep || sweep->combiner != Combiner::none || sweep->body.scalars.size() != 1) return false;
+  const Read* read = std::get_if<Read>(&sweep->body.scalars[0].node);
+  return read && !read->otherwise && sweep->axes.size() == sweep->landing.size() &&
+         lands_everywhere(*sweep, graph.type(value).shape);
+}
+
+std::optional<Read> seen_through(const Graph& graph, const Read& read) {
+  if (read.otherwise || !is_view(graph, read.tensor)) return std::nullopt;
+  const Sweep& view = std::get<Sweep>(graph.node_of(read.tensor).op);
+  const Read& shown = std::get<Read>(view.body.scalars[0].node);
+  std::vector<const Index*> place(view.axes.size());
+  for (std::size_t d = 0; d < view.landing.size(); ++d) {
+    place[static_cast<std::size_t>(view.landing[d].offset.terms[0].axis)] = &read.at[d];
+  }
+  Read composed{shown.tensor, {}, std::nullopt};
+  for (const Index& index : shown.at) {
+    Index to{substitute(index.offset,
+                        [&](AxisId axis) {
+                          return axis < 0 ? Affine::axis(axis) : place[static_cast<std::size_t>(axis)]->offset;
+                        }),
+             no_scalar};
+    for (const Term& term : index.offset.terms) {
+      if (term.axis < 0 || place[static_cast<std::size_t>(term.axis)]->through == no_scalar) continue;
+      if (term.coefficient != 1 || to.through != no_scalar) return std::nullopt;
+      to.through = place[static_cast<std::size_t>(term.axis)]->through;
+    }
+    composed.at.push_back(std::move(to));
+  }
+  return composed;
+}
+
+std::vector<ValueId> inputs_of(const Graph& graph) {
+  std::vector<ValueId> inputs;
+  for (const Node& node : graph.nodes) {
+    if (std::holds_alternative<Input>(node.op)) inputs.push_back(node.results[0]);
+  }
+  return inputs;
+}
+
+// i, j, k … then i8, i9 …: the letters that index notation would use.
+static std::string axis_name(std::size_t dimension) {
+  constexpr std::string_view letters = "ijklmnop";
+  if (dimension < letters.size()) return std::string(1, letters[dimension]);
+  return "i" + std::to_string(dimension);
+}
+
+std::vector<Axis> axes_of(const Shape& shape) {
+  std::vector<Axis> axes;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    axes.push_back({fresh_name(axes, shape[d].is_batch() ? "b" : axis_name(d)), shape[d]});
+  }
+  return axes;
+}
+
+std::string fresh_name(const std::vector<Axis>& axes, std::string wanted) {
+  auto taken = [&](const std::string& name) {
+    return std::any_of(axes.begin(), axes.end(), [&](const Axis& axis) { return axis.name == name; });
+  };
+  std::string name = wanted;
+  for (int number = 1; taken(name); ++number) name = wanted + std::to_string(number);
+  return name;
+}
+
+std::vector<Index> identity_landing(std::size_t rank) {
+  std::vector<Index> landing;
+  for (std::size_t d = 0; d < rank; ++d) landing.push_back({Affine::axis(static_cast<AxisId>(d)), no_scalar});
+  return landing;
+}
+
+Sweep slice_of(const Graph& graph, ValueId tensor, const std::vector<Affine>& prefix) {
+  const TensorType& type = graph.type(tensor);
+  Shape rest(type.shape.begin() + static_cast<std::ptrdiff_t>(prefix.size()), type.shape.end());
+  SweepDraft draft;
+  draft.axes = axes_of(rest);
+  draft.landing = identity_landing(rest.size());
+  Read read{tensor, {}, std::nullopt};
+  for (const Affine& form : prefix) read.at.push_back({form, no_scalar});
+  for (const Index& index : draft.landing) read.at.push_back(index);
+  draft.root = draft.body.read(std::move(read), type.dtype);
+  return draft.finish();
+}
+
+}  // namespace descent
