@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace descent {
 namespace {
@@ -264,12 +265,9 @@ void TokenStream::fail(Span at, std::string id, std::string message, std::vector
 }
 
 void TokenStream::recover() {
-  if (!failed_) return;
-  failed_ = false;
-  if (at_end()) return;
-  do {
-    ++position_;
-  } while (!at_end() && !peek().first_on_line);
+  const bool failed = std::exchange(failed_, false);
+  while (failed && !at_end() && (position_ == statement_ || !peek().first_on_line)) ++position_;
+  statement_ = position_;
 }
 
 Span TokenStream::span_from(const Token& first) const {

@@ -75,8 +75,11 @@ class TokenStream {
   void fail_expected(std::string_view what);  // "expected WHAT, found …" at the next token
   void fail(const Token& token, std::string id, std::string message, std::vector<Note> notes = {});
   void fail(Span at, std::string id, std::string message, std::vector<Note> notes = {});
+  // Fails without a diagnostic: what is wrong here follows from what has been reported.
+  void fail_quietly() { failed_ = true; }
   bool failed() const { return failed_; }
-  // Ends the failure: goes on at the next token that begins a line (past the failed one, so that work always advances).
+  // Called before each statement. Ends a failure: goes on at the next token that begins a line, past the first one of
+  // the statement that failed, so that work always advances.
   void recover();
   bool hopeless() const { return diagnostics_.size() >= diagnostic_limit; }
 
@@ -103,6 +106,7 @@ class TokenStream {
   SourceRef source_;
   std::vector<Token> tokens_;
   std::size_t position_ = 0;
+  std::size_t statement_ = 0;  // where the last statement began
   int depth_ = 0;
   bool failed_ = false;
   Diagnostics diagnostics_;

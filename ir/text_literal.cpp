@@ -63,6 +63,26 @@ DType type_without_suffix(std::string_view digits) {
   return whole ? DType::i32 : DType::f32;
 }
 
+constexpr std::int64_t largest_extent = std::int64_t{1} << 40;
+constexpr std::size_t largest_rank = 64;
+
+// dtype = 'f32' | 'f64' | 'i32' | 'u32' | 'u8' | 'bool'
+DType parse_dtype(TokenStream& stream) {
+  static const std::vector<std::string> names = {"f32", "f64", "i32", "u32", "u8", "bool"};
+  const Token token = stream.peek();
+  if (token.kind != Token::Kind::word) {
+    stream.fail_expected("a type");
+    return DType::f32;
+  }
+  const std::optional<DType> type = dtype_named(token.text);
+  if (!type) {
+    stream.fail(token, "unknown-type", fmt::format("expected a type, found '{}'", token.text),
+                suggestion(stream.span_of(token), token.text, names));
+  }
+  stream.next();
+  return type.value_or(DType::f32);
+}
+
 }  // namespace
 
 std::string print_literal(double value, DType type) {
@@ -117,6 +137,32 @@ TypedLiteral parse_literal(TokenStream& stream) {
                 fmt::format("expected a number that {} can hold, found {}", name_of(*named), signed_digits));
   }
   return {value.value_or(0), *named};
+}
+
+// extent = 'batch' | integer
+Extent parse_extent(TokenStream& stream) {
+  if (stream.accept("batch")) return Extent::batch();
+  return {stream.expect_integer("an extent", 1, largest_extent)};
+}
+
+// type = dtype '[' (extent (',' extent)*)? ']' ('in' integer '..<' integer)?
+TensorType parse_type(TokenStream& stream) {
+  TensorType type;
+  type.dtype = parse_dtype(stream);
+  stream.expect("[", "after the element type");
+  while (!stream.at_end() && !stream.at("]")) {
+    if (!type.shape.empty()) stream.expect(",", "between extents");
+    if (type.shape.size() == largest_rank)
+      stream.fail_here("too-many-axes", fmt::format("expected at most {} axes", largest_rank));
+    type.shape.push_back(parse_extent(stream));
+  }
+  stream.expect("]", "after the extents");
+  if (!stream.accept("in")) return type;
+  constexpr std::int64_t bound = std::int64_t{1} << 31;
+  const std::int64_t low = stream.expect_integer("the least integer", -bound, bound - 1);
+  stream.expect("..<", "between the ends of a range");
+  type.range = Range{low, stream.expect_integer("the end of the range", low + 1, bound)};
+  return type;
 }
 
 }  // namespace descent
