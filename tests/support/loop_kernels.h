@@ -1,0 +1,13 @@
+// Kernels of the kinds that lowering makes, for tests of what runs them.
+#pragma once
+
+#include "ir/loop.h"
+
+namespace descent::test {
+
+// c[b, n] = sum_k a[b, k] * w[k, n] by tiles of rows × columns: rows of the batch, a tail row by row. 24 × 32.
+loop::Kernel gemm_tile(std::int64_t rows, std::int64_t columns);
+// y[b] = sum_i x[b, i] over 100 in the order `lanes 16`.
+loop::Kernel lane_sum();
+
+}  // namespace descent::test

@@ -1,0 +1,38 @@
+// What must live in registers does: no stack slot is left after LLVM's passes.
+#include <catch2/catch.hpp>
+
+#include "tests/support/loop_kernels.h"
+#include "tests/support/loop_run.h"
+
+namespace descent::test {
+namespace {
+
+std::string llvm_of(const loop::Program& program) {
+  Result<std::string> text = codegen::emit(program, codegen::host_machine(), codegen::Emit::llvm);
+  REQUIRE(text.ok());
+  return *text;
+}
+
+// Frames of parallel loops are structs; a local is anything else.
+bool has_local_in_memory(const std::string& text) {
+  for (std::size_t at = text.find("alloca"); at != std::string::npos; at = text.find("alloca", at + 1)) {
+    if (text.compare(at, 8, "alloca {") != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("a register tile keeps its accumulators out of memory") {
+  const std::string text = llvm_of(program_of(gemm_tile(4, 16)));
+  CHECK(!has_local_in_memory(text));
+  CHECK(text.find("phi <16 x float>") != std::string::npos);
+}
+
+TEST_CASE("the fold of lanes is shuffles") {
+  const std::string text = llvm_of(program_of(lane_sum()));
+  CHECK(!has_local_in_memory(text));
+  CHECK(text.find("shufflevector") != std::string::npos);
+}
+
+}  // namespace descent::test
