@@ -1,0 +1,105 @@
+// Every Graph text of tests/graphs/gradients: its gradient nodes against central differences in double, and the same
+// text in f32 through the Loop interpreter at every vector width, bit-equal between widths and near the oracle.
+#include <catch2/catch.hpp>
+
+#include "tests/support/graph_run.h"
+
+namespace descent {
+namespace {
+
+using namespace testing;
+
+const std::filesystem::path folder = std::filesystem::path(DESCENT_SOURCE_DIR) / "tests/graphs/gradients";
+constexpr std::int64_t batch = 3;
+
+// What the rule about zeros is about: one factor, two factors, none.
+void put_zeros(const std::string& name, Values& values) {
+  if (name != "product") return;
+  for (std::size_t place : {1, 6, 9}) values.at("x").data[place] = 0;
+}
+
+double loss(const Graph& graph, const Values& values) {
+  Result<Evaluation> result = evaluate(graph, batch, values, {});
+  REQUIRE(result.ok());
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    if (graph.outputs[i].kind == Output::Kind::loss) return result->outputs[i].data[0];
+  }
+  FAIL("no loss");
+  return 0;
+}
+
+Tensor central_difference(const Graph& graph, Values values, const std::string& by) {
+  constexpr double step = 1e-5;
+  Tensor gradient = values.at(by);
+  for (std::size_t i = 0; i < gradient.data.size(); ++i) {
+    double& place = values.at(by).data[i];
+    const double old = place;
+    place = old + step;
+    const double above = loss(graph, values);
+    place = old - step;
+    const double below = loss(graph, values);
+    place = old;
+    gradient.data[i] = (above - below) / (2 * step);
+  }
+  return gradient;
+}
+
+TEST_CASE("gradients equal central differences in double") {
+  for (const std::string& name : names_in(folder)) {
+    DYNAMIC_SECTION(name) {
+      Model model = parse_or_fail(name, read_text(folder / (name + ".graph")));
+      REQUIRE(render(verify(model)).empty());
+      Model after = run_passes(model);
+      const Graph& graph = after.entries[0];
+      Values values = random_inputs(graph, batch, 7);
+      put_zeros(name, values);
+      Result<Evaluation> result = evaluate(graph, batch, values, {});
+      if (!result) FAIL(render(result.errors()));
+      int compared = 0;
+      for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+        if (graph.outputs[i].kind != Output::Kind::output) continue;
+        Tensor expected = central_difference(graph, values, graph.outputs[i].name);
+        CAPTURE(graph.outputs[i].name, print(graph));
+        CHECK(relative_error(result->outputs[i], expected) < 1e-7);
+        ++compared;
+      }
+      CHECK(compared > 0);
+    }
+  }
+}
+
+TEST_CASE("lowered gradients have the same bits at every width and lie near the oracle") {
+  for (const std::string& name : names_in(folder)) {
+    DYNAMIC_SECTION(name) {
+      Model model = run_passes(parse_or_fail(name, in_single(read_text(folder / (name + ".graph")))));
+      const Graph& graph = model.entries[0];
+      Values values = random_inputs(graph, batch, 11);
+      put_zeros(name, values);
+      Result<Evaluation> oracle = evaluate(graph, batch, values, {});
+      REQUIRE(oracle.ok());
+      std::optional<Bits> first;
+      for (int lanes : {1, 4, 8, 16}) {
+        for (std::int64_t largest : {batch, batch + 4}) {
+          loop::Program program = lower_or_fail(model, lanes, largest);
+          if (std::string broken = render(loop::verify(program)); !broken.empty()) FAIL(broken << print(program));
+          loop::Interpreter interpreter(program);
+          Runner run = [&](const std::string& entry, std::int64_t rows, const auto& in, const auto& out) {
+            interpreter.run(entry, rows, in, out);
+          };
+          Bits bits = run_entry(program, run, graph.name, batch, values);
+          for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+            Tensor found = unpack(bits.outputs[i], graph.type(graph.outputs[i].value), batch, largest);
+            CAPTURE(lanes, largest, graph.outputs[i].name);
+            CHECK(relative_error(found, oracle->outputs[i]) < 1e-5);
+          }
+          if (largest != batch) continue;
+          if (!first) first = bits;
+          CHECK(bits == *first);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace descent
