@@ -27,12 +27,6 @@ std::string comment_above(const std::string& text, std::size_t offset) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-// extent = 'batch' | integer
-Extent parse_extent(TokenStream& stream) {
-  if (stream.accept("batch")) return Extent::batch();
-  return {stream.expect_integer("an extent", 1, index_limit)};
-}
-
 // affine and bound, which differ in the one term 'batch':
 //   affine = '-'? term (('+' | '-') term)*       term = integer ('*' name)? | name | batch
 //   batch  = 'batch' ('//' integer '*' integer)?
