@@ -42,6 +42,7 @@ class DependenceCheck {
       : kernel_(kernel), loop_(loop), ranges_(ranges), last_(ranges.span_of(loop.variable) / loop.step) {}
 
   std::vector<std::string> run() {
+    if (last_ == 0) return {};  // one iteration
     block(loop_.body);
     std::vector<std::string> reasons;
     for (const auto& [array, touches] : touches_) {

@@ -133,8 +133,9 @@ class ProgramVerifier {
         fail("loop-entry", {}, "entry {}: {} stands among the {}s", entry.name, buffer.name, what);
       } else if (available_[static_cast<std::size_t>(id)]) {
         fail("loop-entry", {}, "entry {}: {} {} stands twice", entry.name, what, buffer.name);
+      } else {
+        available_[static_cast<std::size_t>(id)] = true;
       }
-      available_[static_cast<std::size_t>(id)] = true;
     }
   }
 

@@ -18,7 +18,7 @@ void verify_kernel(const Kernel& kernel, const std::vector<Range>& indices, std:
 // variable and the outer ones are open in `ranges`.
 std::vector<std::string> why_dependent(const Kernel& kernel, const For& loop, Ranges& ranges);
 
-// "y[b, 2*i + @… - 1]" for messages.
+// "y[@… + 2*i - 1, b]" for messages.
 std::string spell(const Kernel& kernel, ArrayId array, const std::vector<Subscript>& at);
 std::string spell(const Kernel& kernel, const Affine& form);
 

@@ -54,7 +54,7 @@ class KernelVerifier {
     }
     std::set<std::string_view> names;
     for (ArrayId id = 0; id < arrays; ++id) array(id, names);
-    return true;
+    return diagnostics_.size() == before_;
   }
 
   void array(ArrayId id, std::set<std::string_view>& names) {
@@ -67,7 +67,8 @@ class KernelVerifier {
     if (!names.insert(array.name).second) fail("loop-duplicate-name", "two arrays are named {}", array.name);
     for (Extent extent : array.shape) {
       if (extent.size < 0) fail("loop-extent", "array {} has an extent of {}", array.name, extent.size);
-      if (local && extent.is_batch()) fail("loop-local-batch", "local {} has an axis of batch", array.name);
+      if (local && id >= kernel_.parameters && extent.is_batch())
+        fail("loop-local-batch", "local {} has an axis of batch", array.name);
     }
     if (count(array.shape, 1) > std::int64_t{1} << 40) fail("loop-extent", "array {} is too large", array.name);
     alive_[static_cast<std::size_t>(id)] = !local;
@@ -324,8 +325,9 @@ std::string spell(const Kernel& kernel, const Affine& form) {
 std::string spell(const Kernel& kernel, ArrayId array, const std::vector<Subscript>& at) {
   std::vector<std::string> parts;
   for (const Subscript& subscript : at) {
-    const std::string through = subscript.through == no_temp ? "" : "@… + ";
-    parts.push_back(through + spell(kernel, subscript.offset));
+    const std::string offset = spell(kernel, subscript.offset);
+    const bool through = subscript.through != no_temp;
+    parts.push_back(!through ? offset : offset == "0" ? "@…" : "@… + " + offset);
   }
   return fmt::format("{}[{}]", kernel.arrays[static_cast<std::size_t>(array)].name, fmt::join(parts, ", "));
 }
