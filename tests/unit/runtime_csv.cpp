@@ -155,6 +155,7 @@ TEST_CASE("malformed CSV says what is wrong, and where") {
       {"1,1e99\n", {}, "x:1: column 1: '1e99' is too large for f32"},
       {"150,4,setosa\n5.1,3.5,0\n", {}, "x:1: column 2: expected a number, found 'setosa'"},
       {"1,\"a\nb", {}, "x:1: a quote opens here and never closes"},
+      {"\"a\nb\",c\n1,2\n3,d\n", {}, "x:4: column 1 'c': expected a number, found 'd'"},
       {"1\n2,\"a\"b\n", {}, "x:2: expected a separator after the closing quote, found 'b'"},
       {"1,a\tb\x01" + std::string(50, 'z') + "\n",
        {},
