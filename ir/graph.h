@@ -243,7 +243,8 @@ struct Evaluation {
   std::vector<Tensor> outputs;                          // as Graph::outputs
   std::vector<std::pair<std::string, Tensor>> updates;  // new states
 };
-// `inputs` and `states` by name. Wrong shapes, missing values and indices that leave a tensor are diagnostics.
+// Of a well-formed Graph; `inputs` and `states` by name. Wrong shapes, missing values, integers out of range, gradient
+// nodes and more than 10^10 points of work are diagnostics.
 Result<Evaluation> evaluate(const Graph& graph, std::int64_t batch,
                             const std::unordered_map<std::string, Tensor>& inputs,
                             const std::unordered_map<std::string, Tensor>& states);
