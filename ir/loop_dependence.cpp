@@ -74,6 +74,7 @@ class DependenceCheck {
   }
 
   void touch(ArrayId array, const std::vector<Subscript>& at, bool is_store) {
+    if (!ranges_.may_run()) return;
     Touch touch{is_store, {}};
     for (const Subscript& subscript : at) touch.axes.push_back(reach(subscript));
     std::vector<Touch>& known = touches_[array];

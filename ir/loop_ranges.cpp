@@ -29,13 +29,21 @@ Affine Ranges::form_of(const Bound& bound) const {
 }
 
 void Ranges::open(VariableId variable, const Bound& begin, const std::vector<Bound>& end, std::int64_t step) {
-  Loop loop{variable, form_of(begin), {}};
-  for (const Bound& bound : end) loop.last.push_back(last_of(loop.begin, form_of(bound), step));
+  Loop loop{variable, form_of(begin), {}, true};
+  for (const Bound& bound : end) {
+    const Affine below = form_of(bound);
+    loop.last.push_back(last_of(loop.begin, below, step));
+    loop.may_run &= high(below - loop.begin) > 0;
+  }
   loops_.push_back(std::move(loop));
 }
 
 void Ranges::open(VariableId variable, Range range) {
-  loops_.push_back({variable, Affine::of(range.low), {Affine::of(range.high - 1)}});
+  loops_.push_back({variable, Affine::of(range.low), {Affine::of(range.high - 1)}, true});
+}
+
+bool Ranges::may_run() const {
+  return std::all_of(loops_.begin(), loops_.end(), [](const Loop& loop) { return loop.may_run; });
 }
 
 // The last value begin + n·step below end. Where the distance is a multiple of the step it is end - step, where the

@@ -25,6 +25,8 @@ class Ranges {
   void open(VariableId variable, Range range);
   void close() { loops_.pop_back(); }
   bool is_open(VariableId variable) const { return find(variable) != nullptr; }
+  // False when an open loop is known to have no iteration: what stands in it never happens.
+  bool may_run() const;
 
   // The bound as a form over the open variables and batch axes.
   Affine form_of(const Bound& bound) const;
@@ -42,6 +44,7 @@ class Ranges {
     VariableId variable = -1;
     Affine begin;
     std::vector<Affine> last;  // each an upper bound of the variable
+    bool may_run = true;
   };
   const Loop* find(VariableId variable) const;
   Affine last_of(const Affine& begin, const Affine& end, std::int64_t step) const;

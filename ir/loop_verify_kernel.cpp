@@ -289,7 +289,7 @@ class KernelVerifier {
 
   // Indices through a temp, and whatever stands under a condition, are the graph verifier's to prove.
   void bounds(ArrayId id, const std::vector<Subscript>& at) {
-    if (conditions_ > 0) return;
+    if (conditions_ > 0 || !ranges_.may_run()) return;
     const Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
     for (std::size_t axis = 0; axis < at.size(); ++axis) {
       const Affine& index = at[axis].offset;

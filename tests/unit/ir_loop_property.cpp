@@ -52,6 +52,18 @@ TEST_CASE("random Loop programs verify", "[loop]") {
   }));
 }
 
+TEST_CASE("a thousand random Loop programs verify, print and parse", "[loop]") {
+  std::mt19937 random(1);
+  for (int n = 0; n < 1000; ++n) {
+    const Program program =
+        LoopGenerator([&](int end) { return static_cast<int>(random() % unsigned(end)); }).program();
+    const std::string text = print(program);
+    const Diagnostics diagnostics = verify(program);
+    if (!diagnostics.empty()) FAIL(render(diagnostics) + text);
+    if (print(verified_loop(text)) != text) FAIL(text);
+  }
+}
+
 TEST_CASE("Loop text round-trips", "[loop]") {
   check(rc::check([] {
     const std::string text = print(random_program());

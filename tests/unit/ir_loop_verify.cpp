@@ -136,6 +136,7 @@ TEST_CASE("the Loop verifier lets sound kernels pass", "[loop]") {
       "vector j in 0 ..< 8 { w[0, j] = w[1, j] + w[1, 0] }",
       "vector j in 0 ..< 4 { serial i in 0 ..< 4 { w[0, 4*j + i] = w[0, 4*j + 3 - i] } }",
       "parallel j in 0 ..< 16 { serial b in 0 ..< batch { w[@l[b], j] = w[@l[b], j] + 1.0 } }",
+      "parallel j in 5 ..< 5 { w[j + 9, 0] = 0.0\nw[0, 0] = 0.0 }",
       "vector j in 0 ..< 1 { w[0, 0] = w[0, 0] + 1.0 }",
       "serial k in 0 ..< 10 { vector j in 0 ..< 16 { w[0, j] = w[0, j] + x[0, k] } }",
   };
