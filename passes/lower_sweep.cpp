@@ -306,17 +306,18 @@ class SweepLowering {
 
   // Any box: the lane is the term's number in its piece, modulo sixteen.
   void one_lane(ArrayId partial, std::optional<VariableId> start) {
-    std::vector<Axis> box = sweep_.axes;
-    TempId number = k_.literal(0, DType::i32);
+    TempId number = loop::no_temp;
     for (std::size_t depth = 0; depth < plan_.serial.size(); ++depth) {
       const AxisId id = plan_.serial[depth];
       Affine at = place(id);
       if (depth == 0 && start) at = at - Affine::axis(*start);
-      const Extent extent = axis(id).extent;
-      if (depth > 0) {
-        TempId size = extent.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(extent.size), DType::i32);
-        number = k_.operation(Op::mul, {number, size});
+      if (depth == 0) {
+        number = k_.index_value(at);
+        continue;
       }
+      const Extent extent = axis(id).extent;
+      TempId size = extent.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(extent.size), DType::i32);
+      number = k_.operation(Op::mul, {number, size});
       number = k_.operation(Op::add, {number, k_.index_value(at)});
     }
     TempId bits = k_.operation(Op::to_u32, {number});

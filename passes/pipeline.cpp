@@ -6,6 +6,7 @@
 
 #include "passes/differentiate.h"
 #include "passes/gather.h"
+#include "passes/layout.h"
 #include "passes/order.h"
 #include "passes/simplify.h"
 
@@ -29,6 +30,8 @@ constexpr std::array passes{
     Pass{"tidy", "simplify once more: what differentiation left behind", simplify, gathered},
     // From logical extents alone; from here on no pass may change a bit.
     Pass{"order", "the order of every reduction, products joined to sums", order, ordered},
+    // After views are gone: a transposed copy is a view that pays.
+    Pass{"layout", "transposed copies where a contraction would stride", layout, ordered},
 };
 
 }  // namespace

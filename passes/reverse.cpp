@@ -79,16 +79,17 @@ void Reverse::seed(ValueId value, ValueId adjoint) {
   }
 }
 
-void Reverse::contribute(ValueId target, Sweep sweep) {
+std::optional<ValueId> Reverse::contribute(ValueId target, Sweep sweep) {
   if (held_back_.count(target)) {
     held_.push_back({target, std::move(sweep)});
-    return;
+    return std::nullopt;
   }
   const Graph& graph = builder_.graph();
   std::string name = graph.value(target).name;
   ValueId value = builder_.sweep(std::move(sweep), Shape(graph.type(target).shape),
                                  name.empty() ? std::string() : "d_" + name, graph.node_of(target).origin);
   contributions_[target].push_back(value);
+  return value;
 }
 
 std::optional<ValueId> Reverse::adjoint(ValueId value) {
@@ -160,14 +161,24 @@ void Reverse::walk_sweep(const Sweep& sweep, ValueId result) {
       flow = draft.body.apply(Op::mul, {flow, others});
     }
   }
+  // What the body computed already stands in the result: tanh' = 1 - y².
+  if (sweep.combiner == Combiner::none && lands_everywhere(sweep, type.shape)) {
+    scalars.back() = draft.body.read(read_at_landing(sweep, result, type.shape, scalars), type.dtype);
+  }
+  std::map<ScalarId, Read> made;  // an adjoint that stands in a tensor, element by element of the box
   for (auto [read_id, adjoint] : body_adjoints(draft.body, sweep.body, scalars, flow)) {
     const Read& read = std::get<Read>(sweep.body[read_id].node);
     if (adjoint == no_scalar || !active(read.tensor)) continue;
     SweepDraft part = draft;
-    part.root = adjoint;
+    auto known = made.find(adjoint);
+    part.root = known == made.end() ? adjoint : part.body.read(known->second, type_of(read.tensor).dtype);
     part.landing = moved(read.at, scalars);
     part.combiner = combiner_for(part);
-    contribute(read.tensor, part.finish());
+    const Sweep made_sweep = part.finish();
+    std::optional<ValueId> value = contribute(read.tensor, made_sweep);
+    if (value && part.combiner == Combiner::none && lands_everywhere(made_sweep, type_of(read.tensor).shape)) {
+      made.try_emplace(adjoint, Read{*value, part.landing, std::nullopt});
+    }
   }
 }
 

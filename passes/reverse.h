@@ -32,7 +32,9 @@ class Reverse {
 
  private:
   bool active(ValueId value) const;
-  void contribute(ValueId target, Sweep sweep);
+  // The value that was made of it; nothing when it is held back.
+  std::optional<ValueId> contribute(ValueId target, Sweep sweep);
+  const TensorType& type_of(ValueId value) const { return builder_.type(value); }
   void walk(const Node& node);
   void walk_sweep(const Sweep& sweep, ValueId result);
   void walk_scan(const Scan& scan, const std::vector<ValueId>& results);
