@@ -10,4 +10,8 @@ loop::Kernel gemm_tile(std::int64_t rows, std::int64_t columns);
 // y[b] = sum_i x[b, i] over 100 in the order `lanes 16`.
 loop::Kernel lane_sum();
 
+// Every native operation on every combination of types it takes, in vectors of `lanes` (a divisor of 48); operands of
+// one type and position share a buffer. The entry is `run`.
+loop::Program all_operations(std::int64_t lanes);
+
 }  // namespace descent::test

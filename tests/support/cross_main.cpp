@@ -1,0 +1,15 @@
+// The main of test_cross: without a cross compiler and an emulator there is nothing to run here, and it says so.
+#define CATCH_CONFIG_RUNNER
+#include <catch2/catch.hpp>
+#include <cstdio>
+
+#include "tests/support/cross_run.h"
+
+int main(int count, char** arguments) {
+  const std::string reason = descent::test::why_not_here(descent::test::aarch64_linux());
+  if (!reason.empty()) {
+    std::printf("skipped: %s\n", reason.c_str());
+    return 77;
+  }
+  return Catch::Session().run(count, arguments);
+}
