@@ -64,6 +64,8 @@ const std::vector<Refused> refused = {
      "loop-bounds: kernel k: index 5*i reaches 10 in axis of 10 of x[0, 5*i]"},
     {"serial b in 0 ..< batch { u[0, 0] = w[b, 0] }",
      "loop-bounds: kernel k: index b reaches 11 in axis of 10 of w[b, 0]"},
+    {"serial b in 0 ..< batch { serial i in batch // 4 * 4 ..< min(batch, b + 3) { w[i - b + 1, 0] = 0.0 } }",
+     "loop-bounds: kernel k: index -b + i + 1 reaches -1 in axis of 10 of w[-b + i + 1, 0]"},
     // Roles.
     {"x[0, 0] = 0.0", "loop-role: kernel k: store to x[0, 0], which is only read"},
     {"u[0, 0] = y[0, 0]", "loop-role: kernel k: load of y[0, 0], which is only written"},
@@ -137,6 +139,7 @@ TEST_CASE("the Loop verifier lets sound kernels pass", "[loop]") {
       "vector j in 0 ..< 4 { serial i in 0 ..< 4 { w[0, 4*j + i] = w[0, 4*j + 3 - i] } }",
       "parallel j in 0 ..< 16 { serial b in 0 ..< batch { w[@l[b], j] = w[@l[b], j] + 1.0 } }",
       "parallel j in 5 ..< 5 { w[j + 9, 0] = 0.0\nw[0, 0] = 0.0 }",
+      "serial b in 0 ..< batch { serial i in batch // 4 * 4 ..< min(batch, b + 3) { w[i - b + 2, 0] = 0.0 } }",
       "vector j in 0 ..< 1 { w[0, 0] = w[0, 0] + 1.0 }",
       "serial k in 0 ..< 10 { vector j in 0 ..< 16 { w[0, j] = w[0, j] + x[0, k] } }",
   };
@@ -274,6 +277,11 @@ const std::vector<Broken> broken = {
     {[](Program& p) { p.buffers[4].offset = 512; }, "loop-offset: buffer c ends at 528 in an arena of 512 bytes"},
     {[](Program& p) { p.buffers[0].offset = 128; }, "loop-offset: buffer x has an offset but is not in the arena"},
     {[](Program& p) { p.buffers[4].offset = 0; }, "loop-overlap: state s overlaps c"},
+    {[](Program& p) {
+       p.buffers[2].offset = 128;
+       p.buffers[4].type.shape = {{32}};
+     },
+     "loop-overlap: state s overlaps c"},
     {[](Program& p) { p.buffers[4].type.shape = {{INT64_MAX}}; },
      "loop-extent: buffer c : f32[9223372036854775807] is too large"},
     // Entries and calls.
