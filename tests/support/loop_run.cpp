@@ -76,10 +76,15 @@ Word tame(DType type, std::mt19937_64& random) {
   return word_of(static_cast<double>(static_cast<std::int64_t>(bits) >> 32) / 2147483648.0, type);
 }
 
-void fill(std::byte* at, DType type, std::int64_t elements, Draw draw, std::mt19937_64& random) {
+// Where the type carries a range, numbers inside it.
+void fill(std::byte* at, const TensorType& type, std::int64_t elements, Draw draw, std::mt19937_64& random) {
   for (std::int64_t i = 0; i < elements; ++i) {
-    const Word word = draw(type, random);
-    std::memcpy(at + i * size_of(type), &word.bits, static_cast<std::size_t>(size_of(type)));
+    Word word = draw(type.dtype, random);
+    if (type.range) {
+      const auto length = static_cast<std::uint64_t>(type.range->high - type.range->low);
+      word = {static_cast<std::uint64_t>(type.range->low) + word.bits % length};
+    }
+    std::memcpy(at + i * size_of(type.dtype), &word.bits, static_cast<std::size_t>(size_of(type.dtype)));
   }
 }
 
@@ -89,7 +94,7 @@ Memory filled(const loop::Program& program, const std::string& name, std::uint64
   memory.arena.resize(static_cast<std::size_t>(program.arena_bytes));
   for (const loop::Buffer& buffer : program.buffers) {
     if (!is_placed(buffer)) continue;
-    fill(memory.arena.data() + buffer.offset, buffer.type.dtype, count(buffer.type.shape, program.largest_batch), draw,
+    fill(memory.arena.data() + buffer.offset, buffer.type, count(buffer.type.shape, program.largest_batch), draw,
          random);
   }
   const auto make = [&](const std::vector<loop::BufferId>& ids) {
@@ -97,7 +102,7 @@ Memory filled(const loop::Program& program, const std::string& name, std::uint64
     for (loop::BufferId id : ids) {
       const loop::Buffer& buffer = program.buffers[static_cast<std::size_t>(id)];
       Bytes& block = blocks.emplace_back(static_cast<std::size_t>(bytes_of(program, buffer)));
-      fill(block.data(), buffer.type.dtype, count(buffer.type.shape, program.largest_batch), draw, random);
+      fill(block.data(), buffer.type, count(buffer.type.shape, program.largest_batch), draw, random);
     }
     return blocks;
   };
@@ -213,14 +218,15 @@ std::string difference(const loop::Program& program, const std::string& name, co
 }
 
 std::string compiled_difference(const loop::Program& program, const std::string& entry, std::int64_t batch,
-                                const Memory& memory) {
+                                const std::vector<Memory>& memories) {
   const auto jit = codegen::Jit::compile(program, codegen::host_machine());
   if (!jit.ok()) return render(jit.errors());
-  const Memory expected = interpret(program, entry, batch, memory);
-  for (int threads = 0; threads <= 3; ++threads) {
-    const Memory found = run((*jit)->entry(entry), batch, memory, threads);
-    if (std::string text = difference(program, entry, expected, found); !text.empty()) {
-      return fmt::format("{} threads: {}", threads, text);
+  for (const Memory& memory : memories) {
+    const Memory expected = interpret(program, entry, batch, memory);
+    for (int threads = 0; threads <= 3; ++threads) {
+      const Memory found = run((*jit)->entry(entry), batch, memory, threads);
+      const std::string text = difference(program, entry, expected, found);
+      if (!text.empty()) return fmt::format("{} threads: {}", threads, text);
     }
   }
   return {};

@@ -40,8 +40,8 @@ Memory run(DescentEntry entry, std::int64_t batch, Memory memory, int threads = 
 // The first element that differs ("y[17]: 0x3f800000 and 0x3f800001"), NaNs being equal; empty: none.
 std::string difference(const loop::Program& program, const std::string& entry, const Memory& a, const Memory& b);
 
-// Interprets and compiles; "" when all of 0, 1, 2 and 3 threads give the interpreter's bits.
+// Interprets and compiles; "" when 0, 1, 2 and 3 threads leave the interpreter's bits from each memory.
 std::string compiled_difference(const loop::Program& program, const std::string& entry, std::int64_t batch,
-                                const Memory& memory);
+                                const std::vector<Memory>& memories);
 
 }  // namespace descent::test

@@ -15,9 +15,9 @@ void check_all(const Program& program) {
   for (std::int64_t batch = 1; batch <= program.largest_batch; ++batch) {
     INFO("batch " << batch);
     const auto seed = static_cast<std::uint64_t>(batch);
-    CHECK(compiled_difference(program, "run", batch, tame_memory(program, "run", seed)) == "");
+    CHECK(compiled_difference(program, "run", batch, {tame_memory(program, "run", seed)}) == "");
   }
-  CHECK(compiled_difference(program, "run", program.largest_batch, random_memory(program, "run", 1)) == "");
+  CHECK(compiled_difference(program, "run", program.largest_batch, {random_memory(program, "run", 1)}) == "");
 }
 
 using Role = Array::Role;
@@ -54,7 +54,7 @@ Program row_program(const std::function<void(const Row&)>& body) {
 void check_row(const std::function<void(const Row&)>& body) {
   const Program program = row_program(body);
   for (std::int64_t rows : {1, 4, 5}) {
-    CHECK(compiled_difference(program, "run", rows, tame_memory(program, "run", 7)) == "");
+    CHECK(compiled_difference(program, "run", rows, {tame_memory(program, "run", 7)}) == "");
   }
   const std::size_t first = static_cast<std::size_t>(program.buffers[1].offset);
   const std::size_t last = static_cast<std::size_t>(program.buffers[2].offset);
@@ -63,7 +63,7 @@ void check_row(const std::function<void(const Row&)>& body) {
   std::copy(tame.arena.begin() + static_cast<std::ptrdiff_t>(first),
             tame.arena.begin() + static_cast<std::ptrdiff_t>(last),
             memory.arena.begin() + static_cast<std::ptrdiff_t>(first));
-  CHECK(compiled_difference(program, "run", 5, memory) == "");
+  CHECK(compiled_difference(program, "run", 5, {memory}) == "");
 }
 
 }  // namespace
