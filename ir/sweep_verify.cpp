@@ -99,21 +99,22 @@ class SweepVerifier {
 
   void check_apply(ScalarId id, DType type, const Apply& apply) {
     const OpRow& op = row(apply.op);
+    const std::string_view sign = op.infix.empty() ? op.name : op.infix;
     if (static_cast<int>(apply.operands.size()) != op.arity)
       return report("wrong-arity",
-                    fmt::format("'{}' expects {} operands, found {}", op.name, op.arity, apply.operands.size()));
+                    fmt::format("'{}' expects {} operands, found {}", sign, op.arity, apply.operands.size()));
     std::vector<DType> types;
     std::string list;
     for (const ScalarId operand : apply.operands) {
       if (!is_scalar(operand, id))
-        return report("use-before-definition", fmt::format("an operand of '{}' does not stand before it", op.name));
+        return report("use-before-definition", fmt::format("an operand of '{}' does not stand before it", sign));
       types.push_back(sweep_.body[operand].type);
       list += (list.empty() ? "" : ", ") + std::string(name_of(types.back()));
     }
     const std::optional<DType> expected = result_type(apply.op, types);
-    if (!expected) return report("mistyped", fmt::format("'{}' does not take ({})", op.name, list));
+    if (!expected) return report("mistyped", fmt::format("'{}' does not take ({})", sign, list));
     if (*expected != type)
-      report("mistyped", fmt::format("'{}' of ({}) is {}, found {}", op.name, list, name_of(*expected), name_of(type)));
+      report("mistyped", fmt::format("'{}' of ({}) is {}, found {}", sign, list, name_of(*expected), name_of(type)));
   }
 
   void check_read(ScalarId id, DType type, const Read& read) {
