@@ -17,7 +17,7 @@
 #include "ir/loop.h"
 #include "passes/pipeline.h"
 
-namespace descent::testing {
+namespace descent::test {
 
 inline std::string read_text(const std::filesystem::path& path) {
   std::ifstream file(path);
@@ -179,4 +179,4 @@ inline loop::Program lower_or_fail(const Model& model, int lanes, std::int64_t l
   return std::move(program).value();
 }
 
-}  // namespace descent::testing
+}  // namespace descent::test

@@ -7,7 +7,7 @@
 namespace descent {
 namespace {
 
-using namespace testing;
+using namespace test;
 
 const std::filesystem::path folder = std::filesystem::path(DESCENT_SOURCE_DIR) / "tests/graphs/gradients";
 constexpr std::int64_t batch = 3;
