@@ -188,10 +188,20 @@ struct Program {
 //       call cell(h, c, t)
 //     }
 //   }
-// A temp that is used once, by the next statement, is printed in place; the others as `let t3 = …`.
+// What a temp needs to be printed in place: one use, in a later statement of its block, no store in between to what it
+// loads, and no deeper nesting than can be read; literals always are. The others stand as `let t3 = …`. Expressions are
+// the op table's signs and names, and
+//   x[b, 2*k - 1]     @t3 + 1          a load; a subscript that goes through the i32 t3
+//   x[k when t4 else 0.0]              a guarded load
+//   index(2*k + 1)    batch            an affine form and the actual batch as i32
+// Bounds: `0 ..< min(i + 8, 10) step 2`, `batch // 8 * 8 ..< batch`. An index parameter stands as `index t` behind the
+// arrays. The comment lines right above a kernel are its comment. parse(print(p)) is p but for the numbering and the
+// place of lets and locals; print(parse(print(p))) is print(p).
 std::string print(const Program& program);
 std::string print(const Kernel& kernel);
 Result<Program> parse_program(const SourceRef& source);
+// Empty: well-formed, and every order of running the iterations of parallel and vector loops gives the same bits.
+// Indices that stand under a condition, under a guard or go through a temp are not proved to stay inside.
 Diagnostics verify(const Program& program);
 
 // -- the oracle: the bits --------------------------------------------------------------------------------------------

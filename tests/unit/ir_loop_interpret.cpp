@@ -1,4 +1,7 @@
 // The Loop interpreter against programs computed by hand.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -236,6 +239,58 @@ TEST_CASE("an indirect index reaches the table's row", "[loop]") {
   const std::vector<double> t = {1, 2, 3, 4, 5, 6};
   const std::vector<std::int32_t> l = {1, -1, 0};
   CHECK(run<double>(text, 3, {t.data(), l.data()}, 6) == std::vector<double>{5, 6, 1, 2, 3, 4});
+}
+
+TEST_CASE("a local that is read before it is written holds NaNs", "[loop]") {
+  const std::string text = program_of("buffer y : f32[3] output\n", "write y : f32[3]", R"(
+  serial i in 0 ..< 3 {
+    local s : f32[1]
+    if index(i) == 1 {
+      s[0] = 2.0
+    }
+    y[i] = s[0]
+  }
+)",
+                                      "");
+  const std::vector<float> y = run<float>(text, 1, {}, 3);
+  CHECK((std::isnan(y[0]) && y[1] == 2 && std::isnan(y[2])));
+}
+
+namespace {
+
+// What a child that runs the program says on the error stream, and how it exits.
+std::pair<std::string, int> end_of(const Program& program, std::int64_t batch, const void* input, void* output) {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    Interpreter(program).run("run", batch, {input}, {output});
+    _exit(0);
+  }
+  close(ends[1]);
+  std::string said(4096, '\0');
+  said.resize(static_cast<std::size_t>(std::max<ssize_t>(read(ends[0], said.data(), said.size()), 0)));
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {said, WEXITSTATUS(status)};
+}
+
+}  // namespace
+
+TEST_CASE("an index that leaves its array ends the run and names kernel and place", "[loop]") {
+  const Program program =
+      verified_loop(program_of("buffer x : i32[batch] input\nbuffer y : f32[batch, 3] output\n",
+                               "read x : i32[batch], write y : f32[batch, 3]", "  y[@x[0], 2] = 1.0\n", "x"));
+  std::vector<float> output(8 * 3);
+  for (const std::int32_t index : {-1, 4, 5, 8}) {
+    const auto [said, code] = end_of(program, 5, &index, output.data());
+    INFO(said);
+    CHECK(code == (index == 4 ? 0 : 2));
+    const std::string place = "kernel k: index " + std::to_string(index) + " leaves axis 0 of y[batch, 3] at batch 5";
+    CHECK((said.find(place) != std::string::npos) == (index != 4));
+  }
 }
 
 // The interpreter has handlers of its own for float arithmetic; they must do what apply_exact does.
