@@ -61,7 +61,8 @@ struct View {
   bool is_integer(ScalarId id) const { return builder.type(id) == DType::i32 || builder.type(id) == DType::u32; }
 };
 
-// Sums and products: 1·x, -1·x, x/1 and fma(1, x, y) hold for every IEEE value; those with 0 for integers only.
+// Sums and products: 1·x, -1·x, x/1, fma(1, x, y), x^1 and x^0 hold for every IEEE value; those with 0 for integers
+// only.
 ScalarId arithmetic_identity(BodyBuilder& builder, Op op, const std::vector<ScalarId>& at) {
   const View view{builder};
   const bool integer = view.is_integer(at[0]);
@@ -87,6 +88,9 @@ ScalarId arithmetic_identity(BodyBuilder& builder, Op op, const std::vector<Scal
       if (view.is(at[0], 1)) return builder.apply(Op::add, {at[1], at[2]});
       if (view.is(at[1], 1)) return builder.apply(Op::add, {at[0], at[2]});
       return no_scalar;
+    case Op::power:
+      if (view.is(at[1], 0)) return builder.literal(1, builder.type(at[0]));
+      return view.is(at[1], 1) ? at[0] : no_scalar;
     default:
       return no_scalar;
   }

@@ -1,5 +1,6 @@
 // Words and native operations, bit for bit as every back end must compute them: f32 in f32, f64 in f64, integers
-// wrapping, conversions saturating. This file is compiled without contraction and without excess precision.
+// wrapping, conversions saturating. The floating-point mode is the default one (to nearest, ties to even), and nothing
+// is contracted (CMakeLists.txt).
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -78,16 +79,6 @@ T mantissa(T x) {
   return std::bit_cast<T>((bits & ~exponent_mask<T>) | (Bits{Layout<T>::bias} << Layout<T>::fraction_bits));
 }
 
-// To nearest, ties to even, whatever the floating-point mode: x ± 2^52 would do as well, but this keeps -0.
-template <class T>
-T round_to_even(T x) {
-  if (!(std::abs(x) < T{1} / std::numeric_limits<T>::epsilon())) return x;
-  const T down = std::floor(x);
-  const T rest = x - down;
-  const bool up = rest > T{0.5} || (rest == T{0.5} && std::fmod(down, T{2}) != 0);
-  return std::copysign(up ? down + 1 : down, x);
-}
-
 // Toward zero, saturating, NaN to 0. Every integer type's limits are exact in double.
 template <class To>
 To saturated(double value) {
@@ -146,7 +137,7 @@ Word apply_float(Op op, const Word* operands) {
     case Op::floor:
       return put<T>(std::floor(a));
     case Op::round:
-      return put<T>(round_to_even(a));
+      return put<T>(std::nearbyint(a));
     case Op::exponent:
       return put<std::int32_t>(exponent(a));
     case Op::mantissa:
@@ -221,11 +212,11 @@ Word word_of(double value, DType type) {
     case DType::f64:
       return put<double>(value);
     case DType::i32:
-      return put<std::int32_t>(saturated<std::int32_t>(round_to_even(value)));
+      return put<std::int32_t>(saturated<std::int32_t>(std::nearbyint(value)));
     case DType::u32:
-      return put<std::uint32_t>(saturated<std::uint32_t>(round_to_even(value)));
+      return put<std::uint32_t>(saturated<std::uint32_t>(std::nearbyint(value)));
     case DType::u8:
-      return put<std::uint8_t>(saturated<std::uint8_t>(round_to_even(value)));
+      return put<std::uint8_t>(saturated<std::uint8_t>(std::nearbyint(value)));
     case DType::boolean:
       return put<std::uint8_t>(value != 0);
   }

@@ -112,6 +112,30 @@ TEST_CASE("f64 expansions are within two units of the last place") {
   }
 }
 
+TEST_CASE("sin and cos keep their precision beside multiples of a quarter turn") {
+  const auto check = [](auto zero) {
+    using T = decltype(zero);
+    for (const Case& entry : unary) {
+      if (entry.op != Op::sin && entry.op != Op::cos) continue;
+      ExactBody body = expanded<T>(entry.op);
+      Worst worst;
+      const auto see = [&](T x) { worst.see(run<T>(body, x), entry.reference(x), x); };
+      for (int n = 1; n < 20000; ++n) {
+        const auto x = static_cast<T>(n * 1.570796326794896619231321691639751442L);
+        for (const T near : {std::nextafter(x, T{0}), x, std::nextafter(x, std::numeric_limits<T>::infinity())})
+          see(near);
+      }
+      // The multiples of π/2 that floats come closest to (J.-M. Muller, Elementary Functions, table 11.1), and the end.
+      see(sizeof(T) == 4 ? static_cast<T>(16367173 * 0x1p72) : static_cast<T>(6381956970095103.0 * 0x1p797));
+      see(std::numeric_limits<T>::max());
+      CAPTURE(row(entry.op).name, sizeof(T), worst.x);
+      CHECK(worst.error <= 2);
+    }
+  };
+  check(float{});
+  check(double{});
+}
+
 TEST_CASE("pow is within two units of the last place where its result is finite") {
   const auto check = [](auto zero, std::uint64_t seed, int count) {
     using T = decltype(zero);
