@@ -1,0 +1,201 @@
+// The door's large half: text → Model. The model's statements are read once per kind of entry: to draw (init), to
+// learn (step), to judge (evaluate, predict).
+#include <algorithm>
+
+#include "frontend/elaborator.h"
+#include "frontend/entries.h"
+#include "frontend/frontend.h"
+#include "frontend/program.h"
+#include "frontend/train_plan.h"
+
+namespace descent::frontend {
+
+namespace {
+
+class Compiler {
+ public:
+  Compiler(const Program& program, const Options& options, Reporter& reporter)
+      : program_(program), options_(options), reporter_(reporter), overrides_(options.set) {}
+
+  // Stops after the first step that reports: the later ones would say the same again.
+  void run() {
+    using Step = void (Compiler::*)();
+    for (const Step step : {&Compiler::choose, &Compiler::read_init, &Compiler::build_init, &Compiler::build_step,
+                            &Compiler::build_evaluation}) {
+      (this->*step)();
+      if (!reporter_.empty()) return;
+    }
+  }
+
+  Compilation take() { return std::move(result_); }
+
+ private:
+  // The model, the train block, the sizes.
+  void choose() {
+    const Span start = program_.start();
+    if (!program_.model()) return reporter_.error("no-model", start, "expected a model in this file, found none");
+    std::vector<std::string> names;
+    for (const ast::Train& train : program_.trains()) {
+      if (std::find(names.begin(), names.end(), train.name.text) != names.end()) {
+        reporter_.error("duplicate-name", train.name.at,
+                        "train block " + quoted(train.name.text) + " is defined twice");
+      }
+      names.push_back(train.name.text);
+      if (!train_ && (options_.only.empty() || options_.only == train.name.text)) train_ = &train;
+    }
+    if (!options_.only.empty() && !train_) {
+      return reporter_.error("unknown-train", start,
+                             "no train block " + quoted(options_.only) + suggestion(options_.only, names));
+    }
+    const std::string& model = program_.model()->name.text;
+    if (train_ && train_->model.text != model) {
+      return reporter_.error("unknown-model", train_->model.at,
+                             "unknown model " + quoted(train_->model.text) + "; this file holds " + quoted(model));
+    }
+    sizes_ = read_sizes(program_, train_, overrides_, reporter_);
+    result_.model.name = model;
+  }
+
+  // Reads the model and draws its parameters; the most complete reading, so it finds the most mistakes.
+  void read_init() {
+    init_.emplace(program_, reporter_, "init");
+    init_->draw_parameters();
+    reading_ = init_->read_model(sizes_);
+    if (!train_) {
+      for (const Override& override : overrides_) {
+        reporter_.error("unknown-setting", {},
+                        "no size of the model is called " + quoted(override.name) + ", and there is no train block");
+      }
+      return;
+    }
+    plan_ = read_train(program_, *train_, sizes_, reading_.inputs, overrides_, reporter_);
+    if (reading_.losses.empty() && reporter_.empty()) {
+      reporter_.error("no-loss", train_->name.at,
+                      "expected a loss in model " + quoted(result_.model.name) + " to train it, found none");
+    }
+  }
+
+  void build_init() {
+    for (const StateInfo& parameter : reading_.parameters) result_.model.states.push_back(parameter.declaration);
+    if (plan_) {
+      for (const StateInfo& parameter : reading_.parameters) {
+        if (!parameter.declaration.frozen) init_->declare_optimizer_states(parameter, plan_->optimization);
+      }
+      for (const StateInfo& state : init_->optimizer_states()) result_.model.states.push_back(state.declaration);
+      result_.rates = plan_->rates;
+      result_.train = plan_->block;
+    }
+    result_.model.entries.push_back(keep_needed(init_->graph().graph(), {"seed"}, {}));
+  }
+
+  void build_step() {
+    if (!plan_) return;
+    Elaborator elaborator(program_, reporter_, "step");
+    const ModelReading reading = elaborator.read_model(sizes_);
+    elaborator.open_training();
+    GraphBuilder& graph = elaborator.graph();
+    const ValueId loss = total(graph, reading.losses);
+    check_coverage(graph.graph(), loss, reading);
+    for (const StateInfo& parameter : reading.parameters) {
+      if (parameter.declaration.frozen || !reporter_.empty()) continue;
+      const TensorType type = parameter.declaration.type;
+      const std::string name = parameter.declaration.name + ".gradient";
+      const ValueId gradient = graph.add(Gradient{loss, parameter.value}, {type}, name, parameter.at)[0];
+      elaborator.optimize(parameter, gradient, plan_->optimization, sizes_);
+    }
+    if (!reporter_.empty()) return;
+    std::vector<Output> outputs;
+    std::vector<ValueId> values = {loss};
+    for (const NamedValue& one : reading.losses) outputs.push_back({Output::Kind::loss, one.name, one.value});
+    std::vector<std::string> inputs = needed_inputs(graph.graph(), reading.inputs, values);
+    inputs.insert(inputs.end(), {"step", "steps", "seed"});
+    for (const Rate& rate : plan_->rates) {
+      graph.input(rate.name, {DType::f64, {}, {}});
+      inputs.push_back(rate.name);
+    }
+    result_.model.entries.push_back(keep_needed(graph.graph(), inputs, outputs));
+  }
+
+  static ValueId total(GraphBuilder& graph, const std::vector<NamedValue>& losses) {
+    ValueId sum = losses[0].value;
+    for (std::size_t i = 1; i < losses.size(); ++i) {
+      sum = graph.elementwise(
+          {},
+          [&](BodyBuilder& body, const std::vector<Affine>&) {
+            return body.apply(Op::add,
+                              {body.read({sum, {}, {}}, DType::f32), body.read({losses[i].value, {}, {}}, DType::f32)});
+          },
+          "total", losses[i].at);
+    }
+    return sum;
+  }
+
+  void check_coverage(const Graph& graph, ValueId loss, const ModelReading& reading) {
+    const std::vector<bool> reached = reached_by_gradient(graph, loss);
+    for (const StateInfo& parameter : reading.parameters) {
+      if (parameter.declaration.frozen || reached[static_cast<std::size_t>(parameter.value)]) continue;
+      reporter_.error("no-gradient", parameter.at,
+                      "no gradient reaches parameter " + quoted(parameter.declaration.name) +
+                          "; make it frozen or use it in the loss");
+    }
+  }
+
+  void build_evaluation() {
+    Elaborator elaborator(program_, reporter_, "evaluate");
+    const ModelReading reading = elaborator.read_model(sizes_);
+    const Graph& graph = elaborator.graph().graph();
+    std::vector<Output> judged;
+    for (const NamedValue& one : reading.losses) judged.push_back({Output::Kind::loss, one.name, one.value});
+    for (const NamedValue& one : reading.metrics) judged.push_back({Output::Kind::metric, one.name, one.value});
+    std::vector<Output> given;
+    for (const NamedValue& one : reading.outputs) given.push_back({Output::Kind::output, one.name, one.value});
+    if (!judged.empty()) add_entry(graph, "evaluate", reading.inputs, judged);
+    if (!reading.formulas.empty()) build_report(reading);
+    if (!given.empty()) add_entry(graph, "predict", reading.inputs, given);
+  }
+
+  void add_entry(const Graph& graph, const std::string& name, const std::vector<std::string>& inputs,
+                 const std::vector<Output>& outputs) {
+    std::vector<ValueId> values;
+    for (const Output& output : outputs) values.push_back(output.value);
+    Graph entry = keep_needed(graph, needed_inputs(graph, inputs, values), outputs);
+    entry.name = name;
+    result_.model.entries.push_back(std::move(entry));
+  }
+
+  void build_report(const ModelReading& reading) {
+    Elaborator elaborator(program_, reporter_, "report");
+    std::vector<std::string> inputs;
+    for (const Formula& formula : reading.formulas) {
+      for (std::size_t i = 0; i < formula.parts.size(); ++i) inputs.push_back(formula.name + "." + std::to_string(i));
+      elaborator.read_formula(formula, sizes_);
+    }
+    const Graph& graph = elaborator.graph().graph();
+    if (reporter_.empty()) result_.model.entries.push_back(keep_needed(graph, inputs, graph.outputs));
+  }
+
+  const Program& program_;
+  const Options& options_;
+  Reporter& reporter_;
+  std::vector<Override> overrides_;
+  const ast::Train* train_ = nullptr;
+  std::vector<Integer> sizes_;
+  std::optional<Elaborator> init_;
+  ModelReading reading_;
+  std::optional<TrainPlan> plan_;
+  Compilation result_;
+};
+
+}  // namespace
+
+Result<Compilation> compile(const SourceRef& source, const Options& options) {
+  Reporter reporter;
+  const Program program(source, options.read_import, reporter);
+  if (!reporter.empty()) return reporter.diagnostics();
+  Compiler compiler(program, options, reporter);
+  compiler.run();
+  if (!reporter.empty()) return reporter.diagnostics();
+  return compiler.take();
+}
+
+}  // namespace descent::frontend

@@ -1,0 +1,391 @@
+// Calls: matching arguments, binding sizes from shapes, parameters of the callee, its statements, its results. On
+// elements inside index notation a function is read in place, as part of the sweep's body.
+#include <algorithm>
+
+#include "frontend/elaborator.h"
+
+namespace descent::frontend {
+
+namespace {
+
+bool is_size(const ast::Parameter& parameter) { return parameter.type && parameter.type->element.text == "size"; }
+bool is_tensor(const ast::Parameter& parameter) { return parameter.type && !is_size(parameter); }
+
+bool has_leading(const ast::Type& type) {
+  return !type.extents.empty() && std::holds_alternative<ast::Ellipsis>(type.extents[0]->node);
+}
+
+std::string listed(const ast::Function& function) {
+  std::string text;
+  for (const ast::Parameter& parameter : function.parameters) text += (text.empty() ? "" : ", ") + parameter.name.text;
+  return function.name.text + "(" + text + ")";
+}
+
+}  // namespace
+
+Operand Elaborator::call(const ast::Call& node, OpenSweep* elements, const Span& at) {
+  if (std::optional<Operand> special = special_call(node, at)) return *special;
+  const ast::Function* function = program_.find(ast::Function::Kind::function, node.function.text, node.function.at);
+  return function ? call_function(*function, node, elements, at) : unknown_function(node.function);
+}
+
+Operand Elaborator::unknown_function(const ast::Identifier& name) {
+  std::vector<std::string> candidates = program_.names(ast::Function::Kind::function);
+  for (const OpRow& entry : op_table()) {
+    if (find_primitive(std::string(entry.name))) candidates.emplace_back(entry.name);
+  }
+  for (const char* special : {"grad", "over_epoch", "uniform"}) candidates.emplace_back(special);
+  return poison("unknown-function", name.at,
+                "unknown function " + quoted(name.text) + suggestion(name.text, candidates));
+}
+
+// -- what is neither in the library nor in the op table --------------------------------------------------------------
+
+std::optional<Operand> Elaborator::special_call(const ast::Call& node, const Span& at) {
+  const std::string& name = node.function.text;
+  if (name == "grad") return gradient(node, at);
+  if (name == "uniform") return uniform(node, at);
+  if (name == "over_epoch") return over_epoch(node, at);
+  if (name != "dropout") return std::nullopt;
+  not_supported(at, "dropout", "train without it");
+  return Operand{Poison{}};
+}
+
+// grad(y, x): ∂y/∂x, y of rank 0, as a tensor like x.
+Operand Elaborator::gradient(const ast::Call& node, const Span& at) {
+  if (node.arguments.size() != 2 || node.arguments[0].name || node.arguments[1].name) {
+    return poison("argument-count", at, "expected grad(y, x)");
+  }
+  const Operand of = value_of(*node.arguments[0].value);
+  const Operand by = value_of(*node.arguments[1].value);
+  if (of.poisoned() || by.poisoned()) return {Poison{}};
+  const Whole* y = of.get<Whole>();
+  const Whole* x = by.get<Whole>();
+  if (!y || !graph_.type(y->id).shape.empty() || !is_float(graph_.type(y->id).dtype)) {
+    return poison("not-a-scalar", node.arguments[0].value->at,
+                  "expected one f32 to take the gradient of, found " + describe(of));
+  }
+  if (!x || !is_float(graph_.type(x->id).dtype)) {
+    return poison("wrong-type", node.arguments[1].value->at,
+                  "expected a tensor of f32 to take the gradient by, found " + describe(by));
+  }
+  TensorType type = graph_.type(x->id);
+  return {Whole{graph_.add(Gradient{y->id, x->id}, {std::move(type)}, hint_, origin(at))[0]}};
+}
+
+// uniform(a, b): the only source of chance, in initial values: a + (b - a) · u, u uniform in [0, 1).
+Operand Elaborator::uniform(const ast::Call& node, const Span& at) {
+  if (draws_.empty() || !seed_) {
+    return poison("misplaced-draw", at, "'uniform' draws initial values; expected it after '~'");
+  }
+  if (node.arguments.size() != 2 || node.arguments[0].name || node.arguments[1].name) {
+    return poison("argument-count", at, "expected uniform(a, b)");
+  }
+  const Operand low = value_of(*node.arguments[0].value);
+  const Operand high = value_of(*node.arguments[1].value);
+  if (low.poisoned() || high.poisoned()) return {Poison{}};
+  if (!is_number(low) || !is_number(high)) {
+    return poison("not-a-number", at,
+                  "expected two numbers in uniform(a, b), found " + describe(low) + " and " + describe(high));
+  }
+  const Draw& target = draws_.back();
+  const std::string site = target.site + (node.as ? "." + node.as->text : "");
+  const auto [known, fresh] = sites_.emplace(site, at);
+  if (!fresh) {
+    return poison("second-draw", at, "a second draw for " + quoted(target.site) + " must be named: uniform(…) as NAME",
+                  {{known->second, "the first draw"}});
+  }
+  const ValueId step = graph_.literal(0, DType::i32);
+  const ValueId drawn = graph_.add(Random{site, *seed_, step}, {target.type}, site, origin(at))[0];
+  if (constant(low) == 0.0 && constant(high) == 1.0) return {Whole{drawn}};
+  OpenSweep sweep;
+  const Operand u = point_of({Whole{drawn}}, sweep, at);
+  const Operand width = apply_numbers(Op::sub, {high, low});
+  const Operand scaled = apply(Op::mul, {width, u}, sweep, at);
+  return close(sweep, apply(Op::add, {low, scaled}, sweep, at), at);
+}
+
+Operand Elaborator::over_epoch(const ast::Call& node, const Span& at) {
+  if (!formula_) return poison("misplaced-over-epoch", at, "expected over_epoch(…) in the formula of a metric only");
+  const auto part = std::find(formula_->parts.begin(), formula_->parts.end(), &node);
+  DESCENT_CHECK(part != formula_->parts.end(), "a part of the formula was not collected");
+  const std::string name = formula_->name + "." + std::to_string(part - formula_->parts.begin());
+  return {Whole{graph_.input(name, {DType::f64, {}, {}}, origin(at))}};
+}
+
+// -- functions -------------------------------------------------------------------------------------------------------
+
+Operand Elaborator::call_function(const ast::Function& function, const ast::Call& node, OpenSweep* elements,
+                                  const Span& at) {
+  const bool recursive =
+      std::any_of(frames_.begin(), frames_.end(), [&](const auto& frame) { return frame->function == &function; });
+  if (recursive) {
+    return poison("recursion", at, "function " + quoted(function.name.text) + " calls itself; sizes can't end that");
+  }
+  if (frames_.size() > most_calls) {
+    return poison("nested-too-deeply", at, "expected at most " + std::to_string(most_calls) + " calls in one another");
+  }
+  const auto matched = match_arguments(function, node.arguments, 0, at);
+  if (!matched) return {Poison{}};
+  const std::string path = path_of(node.as ? node.as->text : function.name.text);
+  const std::string hint = hint_;
+  std::vector<Argument> arguments;
+  bool good = true;
+  for (std::size_t i = 0; i < function.parameters.size(); ++i) {
+    const ast::Parameter& parameter = function.parameters[i];
+    const ast::Expression* given = (*matched)[i];
+    arguments.push_back({&parameter, std::nullopt, given ? given->at : at});
+    if (!given) continue;
+    hint_ = path + "." + parameter.name.text;
+    arguments.back().value = elements ? element_of(*given, *elements) : value_of(*given);
+    good &= !arguments.back().value->poisoned();
+  }
+  push_frame(&function, at, path);
+  frame().elements = elements;
+  Operand result{Poison{}};
+  if (good && bind_arguments(function, arguments) && expect_results(function)) {
+    run(function.body);
+    std::vector<Operand>& values = frame().returned;
+    if (values.size() == 1) result = values[0];
+    if (values.size() > 1) result = {Tuple{values}};
+    if (!frame().has_returned) {
+      error("no-return", function.name.at, "expected a return in function " + quoted(function.name.text));
+    }
+  }
+  frames_.pop_back();
+  hint_ = hint;
+  return result;
+}
+
+std::optional<std::vector<const ast::Expression*>> Elaborator::match_arguments(
+    const ast::Function& function, const std::vector<ast::Argument>& arguments, std::size_t skip, const Span& at) {
+  const std::vector<ast::Parameter>& parameters = function.parameters;
+  std::vector<const ast::Expression*> matched(parameters.size(), nullptr);
+  const std::vector<Note> note = {{function.name.at, listed(function) + " is defined here"}};
+  std::size_t next = skip;
+  bool good = true;
+  for (const ast::Argument& argument : arguments) {
+    std::size_t place = parameters.size();
+    if (argument.name) {
+      std::vector<std::string> names;
+      for (std::size_t i = skip; i < parameters.size(); ++i) names.push_back(parameters[i].name.text);
+      const auto found = std::find(names.begin(), names.end(), argument.name->text);
+      place = skip + static_cast<std::size_t>(found - names.begin());
+      if (found == names.end()) {
+        error("unknown-argument", argument.name->at,
+              quoted(function.name.text) + " has no argument " + quoted(argument.name->text) +
+                  suggestion(argument.name->text, names),
+              note);
+        good = false;
+        continue;
+      }
+    } else {
+      while (next < parameters.size() && parameters[next].is_param) ++next;  // parameters are given by name
+      place = next++;
+    }
+    if (place >= parameters.size()) {
+      error("argument-count", argument.value->at, "too many arguments for " + listed(function), note);
+      return std::nullopt;
+    }
+    if (matched[place]) {
+      error("duplicate-argument", argument.value->at,
+            "argument " + quoted(parameters[place].name.text) + " is given twice", {{matched[place]->at, "the first"}});
+      good = false;
+    }
+    matched[place] = argument.value.get();
+  }
+  for (std::size_t i = skip; i < parameters.size(); ++i) {
+    if (matched[i] || parameters[i].otherwise || parameters[i].is_param) continue;
+    error("missing-argument", at, "expected argument " + quoted(parameters[i].name.text) + " of " + listed(function),
+          note);
+    good = false;
+  }
+  return good ? std::optional(matched) : std::nullopt;
+}
+
+// Numbers and sizes first, then the sizes that shapes give, then defaults and parameters, then what must agree.
+bool Elaborator::bind_arguments(const ast::Function& function, std::vector<Argument>& arguments) {
+  bool good = true;
+  for (Argument& argument : arguments) {
+    if (argument.value && !is_tensor(*argument.parameter)) good &= bind_number(argument);
+  }
+  for (Argument& argument : arguments) {
+    if (!argument.value || !is_tensor(*argument.parameter)) continue;
+    good = good && (frame().elements ? bind_element(argument) : bind_tensor(argument));
+  }
+  const bool tensors = std::any_of(function.parameters.begin(), function.parameters.end(), is_tensor);
+  if (good && !draws_.empty() && !tensors && function.results.size() == 1 && !function.results[0].extents.empty()) {
+    good =
+        bind_shape(function, function.results[0], draws_.back().type.shape, quoted(draws_.back().site), frame().call);
+  }
+  for (const Argument& argument : arguments) {
+    if (good && !argument.value) good = bind_default(*argument.parameter, frame().path);
+  }
+  for (const Argument& argument : arguments) {
+    if (good && argument.value && is_tensor(*argument.parameter)) good = check_tensor(argument);
+  }
+  return good;
+}
+
+bool Elaborator::bind_number(const Argument& argument) {
+  const std::string what = "argument " + quoted(argument.parameter->name.text);
+  Operand value = *argument.value;
+  if (const Whole* whole = value.get<Whole>()) {
+    const TensorType& type = graph_.type(whole->id);
+    if (type.shape.empty() && type.dtype == DType::f64)
+      value = {Real{numbers_.read({whole->id, {}, {}}, DType::f64), {}}};
+  }
+  if (is_size(*argument.parameter) && !value.get<Integer>()) {
+    error("not-a-size", argument.at,
+          "expected an integer known while compiling for " + what + ", found " + describe(value));
+    return false;
+  }
+  if (!is_number(value)) {
+    error("not-a-number", argument.at, "expected a number for " + what + ", found " + describe(value));
+    return false;
+  }
+  // Without a type it is an f64, whatever integer was given.
+  if (!is_size(*argument.parameter) && value.get<Integer>()) value = {Real{number(value), {}}};
+  bind(argument.parameter->name, value);
+  return true;
+}
+
+// Inside index notation: the argument is one element, so the parameter must take rank 0.
+bool Elaborator::bind_element(const Argument& argument) {
+  const ast::Type& type = *argument.parameter->type;
+  const bool fits = !argument.parameter->is_param && type.extents.size() == (has_leading(type) ? 1u : 0u);
+  if (!fits) {
+    error("not-an-element", argument.at,
+          "expected a function of single elements within index notation, found one that takes " + ast::print(type) +
+              "; call it on the whole tensor above");
+    return false;
+  }
+  const std::optional<DType> own = dtype_of(*argument.value, *frame().elements);
+  if (own && name_of(*own) != type.element.text) {
+    error("wrong-type", argument.at,
+          "expected " + type.element.text + " for argument " + quoted(argument.parameter->name.text) + ", found " +
+              std::string(name_of(*own)));
+    return false;
+  }
+  frame().leading = Shape{};
+  bind(argument.parameter->name, *argument.value);
+  return true;
+}
+
+bool Elaborator::bind_tensor(Argument& argument) {
+  const ast::Parameter& parameter = *argument.parameter;
+  const std::string what = "argument " + quoted(parameter.name.text);
+  if (is_number(*argument.value)) {
+    const DType type = dtype_named(parameter.type->element.text).value_or(DType::f32);
+    argument.value = conform(*argument.value, {type, {}, {}}, argument.at, what);
+    if (argument.value->poisoned()) return false;
+  }
+  const Whole* whole = argument.value->get<Whole>();
+  if (!whole) {
+    error("wrong-type", argument.at,
+          "expected " + ast::print(*parameter.type) + " for " + what + ", found " + describe(*argument.value));
+    return false;
+  }
+  bind(parameter.name, *argument.value);
+  return bind_shape(*frame().function, *parameter.type, graph_.type(whole->id).shape, what, argument.at);
+}
+
+// Names in a type that are not known yet take the extents they stand for.
+bool Elaborator::bind_shape(const ast::Function& function, const ast::Type& type, const Shape& shape,
+                            const std::string& what, const Span& at) {
+  const std::vector<Note> note = {{type.at, "declared here"}};
+  const bool leads = has_leading(type);
+  const std::size_t named = type.extents.size() - (leads ? 1 : 0);
+  if (named > shape.size() || (!leads && named != shape.size())) {
+    error("shape-mismatch", at,
+          "expected " + ast::print(type) + " for " + what + ", found the shape " + to_string(shape), note);
+    return false;
+  }
+  const std::size_t first = shape.size() - named;
+  if (leads) {
+    const Shape leading(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(first));
+    if (frame().leading && *frame().leading != leading) {
+      error(
+          "shape-mismatch", at,
+          "expected the leading axes " + to_string(*frame().leading) + " for " + what + ", found " + to_string(leading),
+          note);
+      return false;
+    }
+    frame().leading = leading;
+  }
+  for (std::size_t i = 0; i < named; ++i) {
+    const auto* name = std::get_if<ast::Name>(&type.extents[i + (leads ? 1 : 0)]->node);
+    if (!name || name->text == "batch" || find(name->text)) continue;
+    const bool declared = std::any_of(function.parameters.begin(), function.parameters.end(),
+                                      [&](const ast::Parameter& p) { return p.name.text == name->text; });
+    if (declared) continue;
+    const Extent extent = shape[first + i];
+    const Operand size = extent.is_batch() ? Operand{Batch{}} : Operand{Integer{extent.size}};
+    bind({name->text, type.extents[i + (leads ? 1 : 0)]->at}, size);
+  }
+  return true;
+}
+
+bool Elaborator::bind_default(const ast::Parameter& parameter, const std::string& path) {
+  if (parameter.is_param) {
+    if (frame().elements) {
+      error("not-an-element", frame().call,
+            "expected a function of single elements within index notation, found one with parameters; call it on the "
+            "whole tensor above");
+      return false;
+    }
+    const Operand value = declare_parameter(parameter, path + "." + parameter.name.text);
+    if (value.poisoned()) return false;
+    bind(parameter.name, value);
+    return true;
+  }
+  Argument argument{&parameter, value_of(*parameter.otherwise), parameter.otherwise->at};
+  if (argument.value->poisoned()) return false;
+  return is_tensor(parameter) ? bind_tensor(argument) && check_tensor(argument) : bind_number(argument);
+}
+
+// Now that every size is known: is the argument of the declared type?
+bool Elaborator::check_tensor(const Argument& argument) {
+  if (frame().elements) return true;
+  const ast::Parameter& parameter = *argument.parameter;
+  const std::optional<TensorType> expected = tensor_type(*parameter.type);
+  if (!expected) return false;
+  const TensorType& found = graph_.type(argument.value->get<Whole>()->id);
+  const std::vector<Note> note = {{parameter.type->at, "declared here as " + ast::print(*parameter.type)}};
+  if (expected->dtype != found.dtype || expected->shape != found.shape) {
+    const bool convertible = expected->dtype != found.dtype && expected->dtype == DType::f32;
+    error(expected->shape == found.shape ? "wrong-type" : "shape-mismatch", argument.at,
+          "expected " + to_string(TensorType{expected->dtype, expected->shape, {}}) + " for argument " +
+              quoted(parameter.name.text) + " of " + quoted(frame().function->name.text) + ", found " +
+              to_string(TensorType{found.dtype, found.shape, {}}) + (convertible ? "; convert with f32()" : ""),
+          note);
+    return false;
+  }
+  if (!expected->range) return true;
+  const std::string range = std::to_string(expected->range->low) + " ..< " + std::to_string(expected->range->high);
+  const bool inside =
+      found.range && found.range->low >= expected->range->low && found.range->high <= expected->range->high;
+  if (inside) return true;
+  error(
+      "range-mismatch", argument.at,
+      "expected integers in " + range + " for argument " + quoted(parameter.name.text) + " of " +
+          quoted(frame().function->name.text) + ", found " +
+          (found.range ? "integers in " + std::to_string(found.range->low) + " ..< " + std::to_string(found.range->high)
+                       : "integers of unknown range"),
+      note);
+  return false;
+}
+
+bool Elaborator::expect_results(const ast::Function& function) {
+  if (frame().elements || function.results.empty()) return true;
+  std::vector<TensorType> results;
+  for (const ast::Type& type : function.results) {
+    const std::optional<TensorType> result = tensor_type(type);
+    if (!result) return false;
+    results.push_back(*result);
+  }
+  frame().results = std::move(results);
+  return true;
+}
+
+}  // namespace descent::frontend

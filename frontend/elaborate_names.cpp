@@ -1,0 +1,150 @@
+// Names and places: what a name means, the paths of parameters, and where a mistake is reported.
+#include <cmath>
+
+#include "frontend/elaborator.h"
+#include "ir/match.h"
+
+namespace descent::frontend {
+
+Elaborator::Elaborator(const Program& program, Reporter& reporter, std::string graph_name)
+    : program_(program), reporter_(reporter), graph_(std::move(graph_name)) {}
+
+// The innermost place of the user's own text: library code reports at the user's call.
+Span Elaborator::origin(const Span& at) const {
+  if (!program_.is_library(at)) return at;
+  for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+    const Span& call = (*frame)->call;
+    if (call.source && !program_.is_library(call)) return call;
+  }
+  return at;
+}
+
+void Elaborator::error(std::string id, const Span& at, std::string message, std::vector<Note> notes) {
+  ++errors_;
+  const Frame* inner = frames_.empty() ? nullptr : frames_.back().get();
+  const std::string function = inner && inner->function ? quoted(inner->function->name.text) : "";
+  const Span place = origin(at);
+  if (program_.is_library(at)) {
+    notes.insert(notes.begin(), {at, "in " + function + " of the standard library"});
+  } else if (inner && inner->call.source && inner->function) {
+    notes.push_back({origin(inner->call), "in this call of " + function});
+  }
+  reporter_.error(std::move(id), place, std::move(message), std::move(notes));
+}
+
+Operand Elaborator::poison(std::string id, const Span& at, std::string message, std::vector<Note> notes) {
+  error(std::move(id), at, std::move(message), std::move(notes));
+  return {Poison{}};
+}
+
+ReportError Elaborator::reporting() {
+  return [this](std::string id, const Span& at, std::string message, std::vector<Note> notes) {
+    error(std::move(id), at, std::move(message), std::move(notes));
+  };
+}
+
+// One more expression read. Stops functions that call functions that call functions from growing without end.
+bool Elaborator::count(const Span& at) {
+  if (exhausted_) return false;
+  if (++nodes_ <= most_nodes) return true;
+  exhausted_ = true;
+  error("model-too-large", at,
+        "expected at most " + std::to_string(most_nodes) + " expressions with every call read anew, found more");
+  return false;
+}
+
+const Operand* Elaborator::find(const std::string& name) {
+  const auto found = frame().names.find(name);
+  if (found != frame().names.end()) return &found->second.value;
+  const auto clock = clock_.find(name);
+  return clock == clock_.end() ? nullptr : &clock->second;
+}
+
+Operand Elaborator::resolve(const ast::Name& name, const Span& at) {
+  if (name.text == "batch") return {Batch{}};
+  if (name.text == "inf") return {Real{numbers_.literal(HUGE_VAL, DType::f64), {}}};
+  if (name.text == "true" || name.text == "false") {
+    return {Real{numbers_.literal(name.text == "true", DType::boolean), {}}};
+  }
+  if (const Operand* found = find(name.text)) return *found;
+  if (name.text.find('.') != std::string::npos) return resolve_path(name.text, at);
+  return unknown_name(name.text, at);
+}
+
+// A parameter declared above, by its path from here.
+Operand Elaborator::resolve_path(const std::string& path, const Span& at) {
+  const std::string full = frame().path.empty() ? path : frame().path + "." + path;
+  const auto found = parameters_.find(full);
+  if (found != parameters_.end()) return {Whole{reading_.parameters[found->second].value}};
+  std::vector<std::string> candidates;
+  for (const auto& [known, place] : parameters_) candidates.push_back(known);
+  return poison("unknown-parameter", at,
+                "no parameter " + quoted(full) + " above this line" + suggestion(full, candidates));
+}
+
+Operand Elaborator::unknown_name(const std::string& name, const Span& at) {
+  if (formula_) {
+    return poison("formula-of-tensors", at,
+                  "expected numbers and over_epoch(…) in the formula of a metric, found " + quoted(name));
+  }
+  std::vector<std::string> candidates;
+  for (const auto& [known, binding] : frame().names) candidates.push_back(known);
+  for (const auto& [known, value] : clock_) candidates.push_back(known);
+  std::string hint = suggestion(name, candidates);
+  if (hint.empty() && program_.find(ast::Function::Kind::function, name, at)) {
+    hint = "; " + quoted(name) + " is a function, call it with (…)";
+  }
+  if (hint.empty() && (name == "step" || name == "steps")) hint = "; it is known in optimizers and schedules only";
+  return poison("unknown-name", at, "unknown name " + quoted(name) + hint);
+}
+
+void Elaborator::bind(const ast::Identifier& name, Operand value) {
+  const auto [entry, fresh] = frame().names.emplace(name.text, Frame::Binding{std::move(value), name.at});
+  if (fresh) return;
+  std::vector<Note> notes;
+  if (entry->second.at.source) notes.push_back({entry->second.at, "first given here"});
+  error("duplicate-name", name.at, quoted(name.text) + " has a meaning already; a name is given once", notes);
+}
+
+// path of the call, binding, `last`; empty parts left out
+std::string Elaborator::path_of(std::string_view last) const {
+  std::string path;
+  for (const std::string_view part :
+       {std::string_view(frames_.back()->path), std::string_view(frames_.back()->binding), last}) {
+    if (!part.empty()) path += (path.empty() ? "" : ".") + std::string(part);
+  }
+  return path;
+}
+
+std::string Elaborator::describe(const Operand& operand) const {
+  return match(
+      operand.is, [](const Poison&) { return std::string("a mistake"); },
+      [](const Integer& integer) { return "the integer " + std::to_string(integer.value); },
+      [](const Batch&) { return std::string("batch"); }, [](const Real&) { return std::string("a number"); },
+      [](const Form&) { return std::string("an index"); }, [](const Point&) { return std::string("an element"); },
+      [&](const Whole& whole) { return to_string(graph_.type(whole.id)); },
+      [](const Tuple& tuple) { return std::to_string(tuple.parts.size()) + " values"; });
+}
+
+const TensorType* Elaborator::tensor_type(const std::string& name) {
+  const Operand* operand = find(name);
+  const Whole* whole = operand ? operand->get<Whole>() : nullptr;
+  return whole ? &graph_.type(whole->id) : nullptr;
+}
+
+void Elaborator::push_frame(const ast::Function* function, Span call, std::string path) {
+  frames_.push_back(std::make_unique<Frame>());
+  frame().function = function;
+  frame().call = std::move(call);
+  frame().path = std::move(path);
+}
+
+// The model's sizes, in the order of its signature.
+void Elaborator::bind_sizes(const std::vector<Integer>& sizes) {
+  const std::vector<ast::Parameter>& parameters = program_.model()->parameters;
+  for (std::size_t i = 0; i < parameters.size() && i < sizes.size(); ++i) {
+    frame().names.emplace(parameters[i].name.text, Frame::Binding{{sizes[i]}, parameters[i].name.at});
+  }
+}
+
+}  // namespace descent::frontend

@@ -1,0 +1,64 @@
+// What survives a step: parameters and optimizer states, and how their initial values are drawn.
+#include "frontend/elaborator.h"
+#include "frontend/lexer.h"
+
+namespace descent::frontend {
+
+// A parameter by its path. In the entry init it is drawn and updated as well.
+Operand Elaborator::declare_parameter(const ast::Parameter& parameter, const std::string& path) {
+  const std::optional<TensorType> type = tensor_type(*parameter.type);
+  if (!type) return {Poison{}};
+  if (const auto known = parameters_.find(path); known != parameters_.end()) {
+    const std::string function = frame().function->name.text;
+    return poison("second-call", frame().call.source ? frame().call : parameter.name.at,
+                  "a second call of " + quoted(function) + " here must be named: " + function + "(…) as NAME",
+                  {{origin(reading_.parameters[known->second].at), quoted(path) + " is of this call"}});
+  }
+  StateDeclaration declaration{StateDeclaration::Role::parameter, path, *type, parameter.frozen};
+  const std::optional<ValueId> value = declare_state(std::move(declaration), parameter, reading_.parameters);
+  if (!value) return {Poison{}};
+  parameters_[path] = reading_.parameters.size() - 1;
+  return {Whole{*value}};
+}
+
+std::optional<ValueId> Elaborator::declare_state(StateDeclaration declaration, const ast::Parameter& parameter,
+                                                 std::vector<StateInfo>& states) {
+  for (const Extent extent : declaration.type.shape) {
+    if (!extent.is_batch()) continue;
+    error("batch-state", parameter.name.at,
+          "expected a shape without batch for " + quoted(declaration.name) + ", found " + to_string(declaration.type));
+    return std::nullopt;
+  }
+  if (!is_float(declaration.type.dtype) || declaration.type.range) {
+    error("wrong-type", parameter.name.at,
+          "expected " + quoted(declaration.name) + " to be f32 or f64, found " + to_string(declaration.type));
+    return std::nullopt;
+  }
+  const Span at = frame().call.source ? frame().call : parameter.name.at;
+  const ValueId value = graph_.state(declaration.name, declaration.type, origin(at));
+  if (seed_) {
+    const std::optional<ValueId> drawn = draw(*parameter.initial, declaration.type, declaration.name);
+    if (!drawn) return std::nullopt;
+    graph_.update(declaration.name, *drawn, origin(at));
+  }
+  states.push_back({std::move(declaration), value, at});
+  return value;
+}
+
+// `~ f` or `~ f(…)`: the function receives the declared shape; a number fills it.
+std::optional<ValueId> Elaborator::draw(const ast::Expression& initial, const TensorType& type,
+                                        const std::string& site) {
+  const std::string hint = hint_;
+  hint_ = site;
+  draws_.push_back({type, site});
+  const auto* name = std::get_if<ast::Name>(&initial.node);
+  const bool is_function = name && !find(name->text) && !is_reserved(name->text);
+  const Operand drawn = is_function ? call({{name->text, initial.at}, {}, {}}, nullptr, initial.at) : value_of(initial);
+  draws_.pop_back();
+  const Operand value = conform(drawn, type, initial.at, "the initial value of " + quoted(site));
+  hint_ = hint;
+  const Whole* whole = value.get<Whole>();
+  return whole ? std::optional(whole->id) : std::nullopt;
+}
+
+}  // namespace descent::frontend

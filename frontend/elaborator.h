@@ -1,0 +1,265 @@
+// Syntax tree → Graph: reads a model's statements in order, keeps what each name means, and appends nodes. Functions
+// are read anew at each call. After a mistake the names of its statement are poison, and reading goes on.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "frontend/ast.h"
+#include "frontend/extents.h"
+#include "frontend/operand.h"
+#include "frontend/program.h"
+#include "frontend/reporter.h"
+#include "ir/graph.h"
+
+namespace descent::frontend {
+
+// Of one Graph: expressions read, however often a function is called; calls inside one another.
+inline constexpr std::int64_t most_nodes = 200'000;
+inline constexpr std::size_t most_calls = 100;
+inline constexpr std::int64_t longest_axis = (std::int64_t{1} << 31) - 1;
+
+// A sweep whose body is being written.
+struct OpenSweep {
+  BodyBuilder body;
+  bool indexed = false;  // false: whole tensors, point by point; the axes are those of the result, given when closed
+  std::vector<Axis> axes;
+  std::map<std::string, AxisId> indices;
+  std::optional<std::vector<AxisId>> leading;  // the axes of `...`
+};
+
+// A parameter or an optimizer's state.
+struct StateInfo {
+  StateDeclaration declaration;
+  ValueId value = -1;
+  Span at;
+};
+
+// An initial value being drawn: what `uniform` gives, and under which site.
+struct Draw {
+  TensorType type;
+  std::string site;
+};
+
+// One call: what names mean inside it.
+struct Frame {
+  struct Binding {
+    Operand value;
+    Span at;
+  };
+  const ast::Function* function = nullptr;  // null: an expression outside of functions
+  Span call;
+  std::string path;     // "hidden.linear"
+  std::string binding;  // the name on the left of the statement being read
+  std::map<std::string, Binding> names;
+  std::optional<Shape> leading;  // what `...` stands for in the signature
+  std::optional<std::vector<TensorType>> results;
+  OpenSweep* elements = nullptr;  // read inside index notation: values are points of this sweep
+  std::vector<Operand> returned;
+  bool has_returned = false;
+  std::map<std::string, std::string> states;             // an optimizer's: name → path
+  std::vector<std::pair<std::string, ValueId>> updates;  // path → newest value
+};
+
+struct NamedValue {
+  std::string name;
+  ValueId value = -1;
+  Span at;
+};
+// A metric whose formula holds over_epoch(…): its parts are NAME.0, NAME.1, …
+struct Formula {
+  std::string name;
+  const ast::Expression* expression = nullptr;
+  std::vector<const ast::Call*> parts;
+};
+
+// What reading a model gives besides nodes.
+struct ModelReading {
+  std::vector<std::string> inputs;
+  std::vector<StateInfo> parameters;
+  std::vector<NamedValue> outputs;
+  std::vector<NamedValue> losses;
+  std::vector<NamedValue> metrics;
+  std::vector<Formula> formulas;
+};
+
+// The row of the op table that a call by this name means, if any: everything but what has a sign or is internal.
+const OpRow* find_primitive(const std::string& name);
+
+class Elaborator {
+ public:
+  Elaborator(const Program& program, Reporter& reporter, std::string graph_name);
+
+  GraphBuilder& graph() { return graph_; }
+
+  // elaborate_model.cpp
+  void draw_parameters();  // from here on: an input `seed`, and an update for each parameter
+  ModelReading read_model(const std::vector<Integer>& sizes);
+  void read_formula(const Formula& formula, const std::vector<Integer>& sizes);
+
+  // elaborate_optimizer.cpp
+  // An argument of an optimizer: its name, its expression, and which literals in it are inputs.
+  struct RateExpression {
+    std::string argument;
+    ast::ExpressionRef value;
+  };
+  using RateNames = std::map<const ast::Expression*, std::string>;
+  void open_training();  // inputs step, steps, seed
+  struct Optimization {
+    const ast::Function* function = nullptr;
+    Span at;                                // of the setting
+    std::vector<RateExpression> arguments;  // given and default
+    RateNames rates;
+  };
+  void optimize(const StateInfo& parameter, ValueId gradient, const Optimization& optimization,
+                const std::vector<Integer>& sizes);
+  // Only the optimizer's states, for the entry init.
+  void declare_optimizer_states(const StateInfo& parameter, const Optimization& optimization);
+  const std::vector<StateInfo>& optimizer_states() const { return optimizer_states_; }
+
+  // Values outside of functions, with the model's sizes in scope: settings, arguments of the model.
+  void open_settings(const std::vector<Integer>& sizes);
+  Operand setting(const ast::Expression& expression) { return value_of(expression); }
+  // One expression per parameter, null where none is given. Calls do not give the first `skip` parameters.
+  std::optional<std::vector<const ast::Expression*>> match_arguments(const ast::Function& function,
+                                                                     const std::vector<ast::Argument>& arguments,
+                                                                     std::size_t skip, const Span& at);
+  std::optional<double> constant(const Operand& operand) const;
+
+ private:
+  // elaborate_names.cpp
+  Frame& frame() { return *frames_.back(); }
+  void error(std::string id, const Span& at, std::string message, std::vector<Note> notes = {});
+  Operand poison(std::string id, const Span& at, std::string message, std::vector<Note> notes = {});
+  ReportError reporting();
+  Span origin(const Span& at) const;
+  bool count(const Span& at);
+  const Operand* find(const std::string& name);
+  Operand resolve(const ast::Name& name, const Span& at);
+  Operand resolve_path(const std::string& path, const Span& at);
+  Operand unknown_name(const std::string& name, const Span& at);
+  void bind(const ast::Identifier& name, Operand value);
+  std::string path_of(std::string_view last) const;
+  std::string describe(const Operand& operand) const;
+  const TensorType* tensor_type(const std::string& name);
+  void push_frame(const ast::Function* function, Span call, std::string path);
+  void bind_sizes(const std::vector<Integer>& sizes);
+
+  // elaborate_numbers.cpp
+  Operand literal(const ast::Number& number, const Span& at);
+  Operand integer_binary(const std::string& sign, std::int64_t a, std::int64_t b, const Span& at);
+  Operand apply_numbers(Op op, const std::vector<Operand>& operands);
+  Operand power_of_numbers(const Operand& base, const Operand& exponent);
+  ScalarId number(const Operand& operand);  // as f64 (bool stays)
+  bool is_number(const Operand& operand) const { return operand.get<Integer>() || operand.get<Real>(); }
+  ValueId materialise(const Operand& operand, DType type, const Span& at);
+  std::optional<std::int64_t> integer(const ast::Expression& expression, const std::string& what);
+  std::optional<Extent> extent(const ast::Expression& expression, const std::string& what);
+  std::optional<TensorType> tensor_type(const ast::Type& type);
+  std::optional<Range> range(const ast::Type& type);
+
+  // elaborate_points.cpp
+  Operand value_of(const ast::Expression& expression);
+  Operand element_of(const ast::Expression& expression, OpenSweep& sweep);
+  Operand point_of(const Operand& operand, OpenSweep& sweep, const Span& at);
+  Operand unary(const ast::Unary& node, OpenSweep& sweep, const Span& at);
+  Operand binary(const ast::Binary& node, OpenSweep& sweep, const Span& at);
+  Operand power(const Operand& base, const Operand& exponent, OpenSweep& sweep, const Span& at);
+  Operand conditional(const ast::Conditional& node, OpenSweep& sweep, const Span& at);
+  Operand primitive(const OpRow& row, const ast::Call& call, OpenSweep& sweep, const Span& at);
+  Operand apply(Op op, const std::vector<Operand>& operands, OpenSweep& sweep, const Span& at);
+  std::optional<ScalarId> scalar(const Operand& operand, DType type, OpenSweep& sweep, const Span& at);
+  std::optional<DType> dtype_of(const Operand& operand, const OpenSweep& sweep) const;
+  std::optional<Shape> common_shape(Op op, const std::vector<Operand>& operands, const Span& at);
+  Operand convert(Op op, const Operand& operand, OpenSweep& sweep, const Span& at);
+  Operand close(OpenSweep& sweep, const Operand& operand, const Span& at);
+  Operand conform(const Operand& value, const TensorType& type, const Span& at, const std::string& what);
+
+  // elaborate_indices.cpp
+  Operand indexed_definition(const ast::Target& target, const ast::Expression& value, const TensorType* declared);
+  bool collect_left(const ast::Target& target, IndexSet& indices);
+  bool collect_names(const ast::Expression& index, IndexSet& indices);
+  bool complete(const IndexSet& indices, OpenSweep& sweep);
+  void add_leading(const Shape& shape, OpenSweep& sweep);
+  std::optional<std::vector<Index>> landing(const ast::Target& target, const TensorType* declared, OpenSweep& sweep,
+                                            Shape& shape);
+  Operand finish(OpenSweep& sweep, const Operand& operand, Combiner combiner, std::vector<Index> landing, Shape shape,
+                 const Span& at);
+  Operand reduction(const ast::Reduction& node, OpenSweep& outer, const Span& at);
+  Operand reduce(const ast::Reduction& node, OpenSweep sweep, std::vector<Index> landing, Shape shape, const Span& at);
+  Operand mean(OpenSweep& sweep, Operand body, const std::vector<AxisId>& reduced, std::vector<Index> landing,
+               Shape shape, const Span& at);
+  Operand subscript(const ast::Subscript& node, OpenSweep& sweep, const Span& at);
+  std::optional<Index> index_of(const ast::Expression& expression, OpenSweep& sweep);
+  bool check_reach(const ast::Subscript& node, Extent extent, const Index& index, const OpenSweep& sweep,
+                   const Span& at);
+  std::string shown(const Affine& form, const OpenSweep& sweep) const;
+
+  // elaborate_calls.cpp
+  Operand call(const ast::Call& call, OpenSweep* elements, const Span& at);
+  std::optional<Operand> special_call(const ast::Call& call, const Span& at);
+  Operand unknown_function(const ast::Identifier& name);
+  Operand gradient(const ast::Call& call, const Span& at);
+  Operand uniform(const ast::Call& call, const Span& at);
+  Operand over_epoch(const ast::Call& call, const Span& at);
+  Operand call_function(const ast::Function& function, const ast::Call& call, OpenSweep* elements, const Span& at);
+  // An argument as given: no value where the default stands.
+  struct Argument {
+    const ast::Parameter* parameter = nullptr;
+    std::optional<Operand> value;
+    Span at;
+  };
+  bool bind_arguments(const ast::Function& function, std::vector<Argument>& arguments);
+  bool bind_number(const Argument& argument);
+  bool bind_element(const Argument& argument);
+  bool bind_tensor(Argument& argument);
+  bool bind_shape(const ast::Function& function, const ast::Type& type, const Shape& shape, const std::string& what,
+                  const Span& at);
+  bool bind_default(const ast::Parameter& parameter, const std::string& path);
+  bool check_tensor(const Argument& argument);
+  bool expect_results(const ast::Function& function);
+
+  // elaborate_states.cpp
+  Operand declare_parameter(const ast::Parameter& parameter, const std::string& path);
+  std::optional<ValueId> declare_state(StateDeclaration declaration, const ast::Parameter& parameter,
+                                       std::vector<StateInfo>& states);
+  std::optional<ValueId> draw(const ast::Expression& initial, const TensorType& type, const std::string& site);
+
+  // elaborate_statements.cpp
+  void run(const ast::Block& block);
+  void run(const ast::Statement& statement);
+  void define(const ast::Define& node, const Span& at);
+  void bind_targets(const ast::Define& node, Operand value);
+  void give(const ast::Define& node, const Operand& value, const Span& at);
+  void give_metric(const ast::Define& node);
+  void declare_inputs(const ast::DeclareInput& node);
+  void declare_state(const ast::DeclareState& node);
+  void update(const ast::Update& node);
+  void return_values(const ast::Return& node, const Span& at);
+  void poison_names(const std::vector<ast::Carry>& carries, const ast::Block& body);
+  void not_supported(const Span& at, const std::string& what, const std::string& instead);
+
+  const Program& program_;
+  Reporter& reporter_;
+  GraphBuilder graph_;
+  BodyBuilder numbers_;
+  std::vector<std::unique_ptr<Frame>> frames_;
+  ModelReading reading_;
+  std::vector<StateInfo> optimizer_states_;
+  std::map<std::string, std::size_t> parameters_;  // path → place in reading_.parameters
+  std::vector<Draw> draws_;
+  std::map<std::string, Span> sites_;
+  std::string hint_;  // the name of the next value
+  std::optional<ValueId> seed_;
+  std::map<std::string, Operand> clock_;  // step and steps, while training
+  const RateNames* rates_ = nullptr;
+  const Formula* formula_ = nullptr;  // a metric's formula being read
+  std::size_t errors_ = 0;
+  std::int64_t nodes_ = 0;
+  bool exhausted_ = false;
+};
+
+}  // namespace descent::frontend

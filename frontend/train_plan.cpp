@@ -1,0 +1,369 @@
+#include "frontend/train_plan.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+
+#include "frontend/parser.h"
+#include "ir/match.h"
+
+namespace descent::frontend {
+
+namespace {
+
+const std::vector<std::string> setting_names = {"batch",   "epochs", "seed", "report",    "shuffle",
+                                                "weights", "data",   "test", "optimizer", "clip"};
+
+// The VALUE of `--set NAME=VALUE` as an expression whose mistakes point at the command line.
+ast::ExpressionRef parse_override(const Override& override, Reporter& reporter) {
+  const Source source{"--set " + override.name, override.value};
+  return parse_expression(std::make_shared<const Source>(source), reporter);
+}
+
+Span place_of(const Override& override) {
+  return {std::make_shared<const Source>(Source{"--set", override.name + "=" + override.value}), 0,
+          static_cast<std::uint32_t>(override.name.size())};
+}
+
+class TrainReader {
+ public:
+  TrainReader(const Program& program, const std::vector<std::string>& inputs, Reporter& reporter,
+              const std::vector<Integer>& sizes)
+      : program_(program), inputs_(inputs), reporter_(reporter), values_(program, reporter, "settings") {
+    values_.open_settings(sizes);
+  }
+
+  std::optional<TrainPlan> run(const ast::Train& train, const std::vector<Override>& overrides) {
+    const std::size_t errors = reporter_.size();
+    plan_.block.name = train.name.text;
+    plan_.block.model = train.model.text;
+    plan_.block.at = train.name.at;
+    for (const ast::Setting& setting : train.settings) read(setting);
+    if (!plan_.optimization.function && reporter_.size() == errors) {
+      reporter_.error("no-optimizer", train.name.at,
+                      "expected an optimizer in train block " + quoted(train.name.text) + ": optimizer = adam()");
+    }
+    for (const Override& override : overrides) apply(override);
+    if (reporter_.size() != errors) return std::nullopt;
+    for (const auto& argument : plan_.optimization.arguments) {
+      name_rates(*argument.value, argument.argument, argument.argument);
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  // -- settings ------------------------------------------------------------------------------------------------------
+
+  void read(const ast::Setting& setting) {
+    const ast::Identifier& key = setting.keys[0];
+    const bool joint = setting.keys.size() == 2 && key.text == "data" && setting.keys[1].text == "test";
+    for (const ast::Identifier& one : setting.keys) {
+      if (!seen_.insert(one.text).second && setting.patterns.empty()) {
+        return reporter_.error("duplicate-setting", one.at, "setting " + quoted(one.text) + " is given twice");
+      }
+    }
+    if (joint && setting.value) {
+      plan_.block.data_and_test = data_expression(*setting.value);
+    } else if (setting.keys.size() > 1) {
+      reporter_.error("unknown-setting", setting.keys[1].at, "expected one setting before '=', or data, test");
+    } else if (key.text == "data" || key.text == "test") {
+      read_data(setting, key.text == "data" ? plan_.block.data : plan_.block.test);
+    } else if (!setting.value) {
+      reporter_.error("unknown-setting", key.at, "expected " + quoted(key.text) + " = value, found a block");
+    } else if (key.text == "optimizer") {
+      if (!setting.patterns.empty()) {
+        return not_supported(setting.patterns[0].at, "groups of parameters", "write one optimizer for all");
+      }
+      read_optimizer(*setting.value);
+    } else if (key.text == "clip") {
+      not_supported(key.at, "clipping", "choose a smaller rate");
+    } else if (!read_value(key.text, *setting.value)) {
+      reporter_.error("unknown-setting", key.at,
+                      "unknown setting " + quoted(key.text) + suggestion(key.text, setting_names));
+    }
+  }
+
+  void not_supported(const Span& at, const std::string& what, const std::string& instead) {
+    reporter_.error("not-supported", at, "not supported yet: " + what + "; instead " + instead);
+  }
+
+  // Whether there is a setting of that name with a plain value.
+  bool read_value(const std::string& key, const ast::Expression& value) {
+    TrainBlock& block = plan_.block;
+    if (key == "batch") return read_integer(key, value, block.batch, 1);
+    if (key == "epochs") return read_integer(key, value, block.epochs, 0);
+    if (key == "seed") return read_integer(key, value, block.seed, 0);
+    if (key == "report") return read_integer(key, value, block.report, 1);
+    if (key == "shuffle") return read_flag(value);
+    if (key != "weights") return false;
+    block.weights_at = value.at;
+    if (const auto* text = std::get_if<ast::Text>(&value.node)) {
+      block.weights = text->value;
+    } else {
+      reporter_.error("wrong-setting", value.at, "expected the path of a file in quotes for 'weights'");
+    }
+    return true;
+  }
+
+  bool read_integer(const std::string& key, const ast::Expression& value, std::int64_t& setting, std::int64_t least) {
+    const Operand operand = values_.setting(value);
+    const Integer* integer = operand.get<Integer>();
+    if (!operand.poisoned() && !(integer && integer->value >= least && integer->value <= INT32_MAX)) {
+      reporter_.error("wrong-setting", value.at,
+                      "expected an integer from " + std::to_string(least) + " to 2^31 - 1 for " + quoted(key));
+    }
+    if (integer) setting = integer->value;
+    return true;
+  }
+
+  bool read_flag(const ast::Expression& value) {
+    const auto* name = std::get_if<ast::Name>(&value.node);
+    if (name && (name->text == "true" || name->text == "false")) {
+      plan_.block.shuffle = name->text == "true";
+    } else {
+      reporter_.error("wrong-setting", value.at, "expected true or false for 'shuffle'");
+    }
+    return true;
+  }
+
+  // -- data ----------------------------------------------------------------------------------------------------------
+
+  void read_data(const ast::Setting& setting, std::vector<DataBinding>& bindings) {
+    if (setting.value) {
+      bindings.push_back({{}, data_expression(*setting.value)});
+      return;
+    }
+    for (const ast::Setting& one : setting.block) {
+      if (!one.value) {
+        reporter_.error("wrong-setting", one.at, "expected INPUT = where its data comes from, found a block");
+        continue;
+      }
+      DataBinding binding{{}, data_expression(*one.value)};
+      for (const ast::Identifier& input : one.keys) {
+        if (std::find(inputs_.begin(), inputs_.end(), input.text) == inputs_.end()) {
+          reporter_.error("unknown-input", input.at,
+                          "the model has no input " + quoted(input.text) + suggestion(input.text, inputs_));
+        }
+        binding.inputs.push_back(input.text);
+      }
+      bindings.push_back(std::move(binding));
+    }
+  }
+
+  DataExpression data_expression(const ast::Expression& expression) {
+    const Span& at = expression.at;
+    if (const auto* text = std::get_if<ast::Text>(&expression.node)) return {DataText{text->value}, at};
+    if (const auto* node = std::get_if<ast::Call>(&expression.node)) {
+      DataCall call{node->function.text, {}};
+      for (const ast::Argument& argument : node->arguments) {
+        call.arguments.push_back({argument.name ? argument.name->text : "", {data_expression(*argument.value)}});
+      }
+      return {std::move(call), at};
+    }
+    if (const auto* name = std::get_if<ast::Name>(&expression.node)) {
+      if (name->text == "true" || name->text == "false") return {DataFlag{name->text == "true"}, at};
+      if (std::find(inputs_.begin(), inputs_.end(), name->text) != inputs_.end()) return {DataInput{name->text}, at};
+    }
+    const Operand operand = values_.setting(expression);
+    const std::optional<double> number = values_.constant(operand);
+    if (!number && !operand.poisoned()) {
+      reporter_.error("wrong-setting", at, "expected a call, a text, a number or an input where data comes from");
+    }
+    return {DataNumber{number.value_or(0)}, at};
+  }
+
+  // -- the optimizer -------------------------------------------------------------------------------------------------
+
+  void read_optimizer(const ast::Expression& value) {
+    const auto* call = std::get_if<ast::Call>(&value.node);
+    if (!call) return reporter_.error("wrong-setting", value.at, "expected an optimizer with its arguments: adam()");
+    const std::string& name = call->function.text;
+    const auto kind = ast::Function::Kind::optimizer;
+    const ast::Function* function = program_.find(kind, name, call->function.at);
+    if (!function) {
+      return reporter_.error("unknown-optimizer", call->function.at,
+                             "unknown optimizer " + quoted(name) + suggestion(name, program_.names(kind)));
+    }
+    if (function->parameters.size() < 2) {
+      return reporter_.error("bad-optimizer", function->name.at,
+                             "expected the parameter and its gradient as the first two of optimizer " + quoted(name));
+    }
+    const auto matched = values_.match_arguments(*function, call->arguments, 2, value.at);
+    if (!matched) return;
+    plan_.optimization.function = function;
+    plan_.optimization.at = value.at;
+    for (std::size_t i = 2; i < function->parameters.size(); ++i) {
+      const ast::Parameter& parameter = function->parameters[i];
+      const ast::Expression* given = (*matched)[i];
+      plan_.optimization.arguments.push_back(
+          {parameter.name.text, given ? argument_of(*call, given) : parameter.otherwise});
+    }
+  }
+
+  static ast::ExpressionRef argument_of(const ast::Call& call, const ast::Expression* value) {
+    const auto found = std::find_if(call.arguments.begin(), call.arguments.end(),
+                                    [&](const ast::Argument& argument) { return argument.value.get() == value; });
+    return found->value;
+  }
+
+  // -- --set ---------------------------------------------------------------------------------------------------------
+
+  void apply(const Override& override) {
+    if (override.name == "weights") {
+      plan_.block.weights = override.value;
+      plan_.block.weights_at = {};
+      return;
+    }
+    const ast::ExpressionRef value = parse_override(override, reporter_);
+    if (!value || read_value(override.name, *value)) return;
+    std::vector<std::string> candidates = {"batch", "epochs", "seed", "report", "shuffle", "weights"};
+    for (auto& argument : plan_.optimization.arguments) {
+      if (argument.argument == override.name) {
+        argument.value = value;
+        return;
+      }
+      candidates.push_back(argument.argument);
+    }
+    for (const ast::Parameter& size : program_.model()->parameters) candidates.push_back(size.name.text);
+    reporter_.error("unknown-setting", place_of(override),
+                    "no size, setting or argument of the optimizer is called " + quoted(override.name) +
+                        suggestion(override.name, candidates));
+  }
+
+  // -- rates ---------------------------------------------------------------------------------------------------------
+  // Every literal in an argument becomes an input of the step: named after the argument when it is the whole of it,
+  // `rate.peak` when it is an argument of a call in it, else `rate.1`, `rate.2`, …
+
+  void name_rates(const ast::Expression& expression, const std::string& name, const std::string& prefix) {
+    if (const std::optional<double> value = literal(expression)) return add_rate(expression, name, *value);
+    match(
+        expression.node, [](const ast::Number&) {}, [](const ast::Text&) {}, [](const ast::Name&) {},
+        [](const ast::Ellipsis&) {}, [](const ast::Subscript&) {}, [](const ast::Reduction&) {},
+        [&](const ast::Unary& node) { name_rates(*node.operand, prefix + ".1", prefix); },
+        [&](const ast::Binary& node) {
+          name_rates(*node.left, prefix + ".1", prefix);
+          const bool integer_exponent = node.sign == "^" && std::holds_alternative<ast::Number>(node.right->node);
+          if (!integer_exponent) name_rates(*node.right, prefix + ".1", prefix);
+        },
+        [&](const ast::Conditional& node) {
+          for (const auto& part : {node.condition, node.then, node.otherwise}) {
+            name_rates(*part, prefix + ".1", prefix);
+          }
+        },
+        [&](const ast::Call& call) { name_rates(call, prefix); });
+  }
+
+  void name_rates(const ast::Call& call, const std::string& prefix) {
+    const auto kind = ast::Function::Kind::function;
+    const ast::Function* function = program_.find(kind, call.function.text, call.function.at);
+    std::size_t next = 0;
+    for (const ast::Argument& argument : call.arguments) {
+      const ast::Parameter* parameter = nullptr;
+      if (function && !argument.name && next < function->parameters.size()) parameter = &function->parameters[next++];
+      for (std::size_t i = 0; function && argument.name && i < function->parameters.size(); ++i) {
+        if (function->parameters[i].name.text == argument.name->text) parameter = &function->parameters[i];
+      }
+      if (parameter && parameter->type) continue;  // a size stays known while compiling
+      const std::string name = prefix + "." + (parameter ? parameter->name.text : "1");
+      name_rates(*argument.value, name, parameter ? name : prefix);
+    }
+  }
+
+  static std::optional<double> literal(const ast::Expression& expression) {
+    if (const auto* number = std::get_if<ast::Number>(&expression.node)) {
+      return std::strtod(number->text.c_str(), nullptr);
+    }
+    const auto* unary = std::get_if<ast::Unary>(&expression.node);
+    if (!unary || unary->sign != "-") return std::nullopt;
+    const std::optional<double> positive = literal(*unary->operand);
+    return positive ? std::optional(-*positive) : std::nullopt;
+  }
+
+  void add_rate(const ast::Expression& expression, std::string name, double value) {
+    const auto taken = [&] {
+      return std::any_of(plan_.rates.begin(), plan_.rates.end(), [&](const Rate& rate) { return rate.name == name; });
+    };
+    while (taken()) name = counted(name);
+    if (std::find(inputs_.begin(), inputs_.end(), name) != inputs_.end()) {
+      reporter_.error("reserved-name", plan_.optimization.at,
+                      "input " + quoted(name) + " of the model has the name of an argument of the optimizer");
+    }
+    plan_.optimization.rates[&expression] = name;
+    plan_.rates.push_back({std::move(name), value});
+  }
+
+  // rate.1 → rate.2, rate.peak → rate.peak.2
+  static std::string counted(const std::string& name) {
+    const std::size_t dot = name.rfind('.');
+    const std::string tail = dot == std::string::npos ? "" : name.substr(dot + 1);
+    const bool number = !tail.empty() && tail.find_first_not_of("0123456789") == std::string::npos;
+    return number ? name.substr(0, dot + 1) + std::to_string(std::atoi(tail.c_str()) + 1) : name + ".2";
+  }
+
+  const Program& program_;
+  const std::vector<std::string>& inputs_;
+  Reporter& reporter_;
+  Elaborator values_;
+  TrainPlan plan_;
+  std::set<std::string> seen_;
+};
+
+const Override* find_override(const std::vector<Override>& overrides, const std::string& name) {
+  const auto found = std::find_if(overrides.rbegin(), overrides.rend(), [&](const auto& o) { return o.name == name; });
+  return found == overrides.rend() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::vector<Integer> read_sizes(const Program& program, const ast::Train* train, std::vector<Override>& overrides,
+                                Reporter& reporter) {
+  const ast::Function& model = *program.model();
+  Elaborator values(program, reporter, "sizes");
+  std::vector<Integer> sizes;
+  values.open_settings(sizes);
+  std::vector<const ast::Expression*> given(model.parameters.size(), nullptr);
+  if (train) {
+    const auto matched = values.match_arguments(model, train->arguments, 0, train->model.at);
+    if (!matched) return sizes;
+    given = *matched;
+  }
+  std::vector<ast::ExpressionRef> kept;
+  for (std::size_t i = 0; i < model.parameters.size(); ++i) {
+    const ast::Parameter& parameter = model.parameters[i];
+    if (!parameter.type || parameter.type->element.text != "size") {
+      reporter.error("not-a-size", parameter.name.at,
+                     "a model takes sizes only: write " + parameter.name.text + " : size");
+      return sizes;
+    }
+    const ast::Expression* value = given[i] ? given[i] : parameter.otherwise.get();
+    if (const Override* override = find_override(overrides, parameter.name.text)) {
+      kept.push_back(parse_override(*override, reporter));
+      value = kept.back().get();
+      if (!value) return sizes;
+    }
+    if (!value) {
+      reporter.error("missing-argument", parameter.name.at, "size " + quoted(parameter.name.text) + " has no value");
+      return sizes;
+    }
+    const Operand operand = values.setting(*value);
+    const Integer* integer = operand.get<Integer>();
+    if (!integer && !operand.poisoned()) {
+      reporter.error("not-a-size", value->at, "expected an integer for size " + quoted(parameter.name.text));
+    }
+    sizes.push_back(integer ? *integer : Integer{1});
+    values.open_settings(sizes);
+  }
+  std::erase_if(overrides, [&](const Override& override) {
+    return std::any_of(model.parameters.begin(), model.parameters.end(),
+                       [&](const ast::Parameter& parameter) { return parameter.name.text == override.name; });
+  });
+  return sizes;
+}
+
+std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const std::vector<Integer>& sizes,
+                                    const std::vector<std::string>& inputs, const std::vector<Override>& overrides,
+                                    Reporter& reporter) {
+  return TrainReader(program, inputs, reporter, sizes).run(train, overrides);
+}
+
+}  // namespace descent::frontend
