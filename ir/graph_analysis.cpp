@@ -14,6 +14,7 @@ namespace {
 __extension__ typedef __int128 Wide;
 
 constexpr std::int64_t endless = std::numeric_limits<std::int64_t>::max() / 4;
+constexpr Range any = {-(std::int64_t{1} << 31), std::int64_t{1} << 31};
 constexpr int guards_combined = 2;  // at most so many guards are used together to bound one form
 
 std::int64_t floor_divided(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
@@ -63,6 +64,7 @@ class ScalarRanges {
     for (const Scalar& scalar : sweep_.body.scalars) {
       const bool integer = scalar.type == DType::i32 || scalar.type == DType::u8 || scalar.type == DType::boolean;
       ranges_.push_back(integer ? range_of(scalar) : std::nullopt);
+      if (ranges_.back() == any) ranges_.back().reset();
     }
     return std::move(ranges_);
   }
@@ -126,8 +128,11 @@ class ScalarRanges {
     }
   }
 
+  // An i32 of which nothing is known is any i32: min and max still bound it.
   std::optional<Range> operand(const Apply& apply, std::size_t i) const {
-    return ranges_[static_cast<std::size_t>(apply.operands[i])];
+    const auto id = apply.operands[i];
+    const std::optional<Range>& known = ranges_[static_cast<std::size_t>(id)];
+    return known || sweep_.body[id].type != DType::i32 ? known : any;
   }
 
   const Graph& graph_;

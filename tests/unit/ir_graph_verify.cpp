@@ -88,8 +88,9 @@ const std::vector<Case> table = {
     {"%y = sweep [i < 4] argmax at [] { %v[i] } : i32[] in 0 ..< 4", ""},
     {"%y = sweep [i < 4] argmax at [] { %v[i] } : i32[] in 0 ..< 3",
      "bad-range: expected integers in 0 ..< 3, found 0 ..< 4"},
-    {"%y = sweep [b < batch] { min(max(%any[b], 0), 3) } : i32[batch] in 0 ..< 4",
-     "bad-range: expected integers in 0 ..< 4, found no range that can be told"},
+    {"%y = sweep [b < batch] { min(max(%any[b], 0), 3) } : i32[batch] in 0 ..< 4", ""},
+    {"%y = sweep [b < batch] { min(max(%any[b], 0), 4) } : i32[batch] in 0 ..< 4",
+     "bad-range: expected integers in 0 ..< 4, found 0 ..< 5"},
     // batch is only ever a whole axis
     {"%y = sweep [b < batch, i < 3] { %x[b, i] } : f32[batch, 3]", ""},
     {"%y = sweep [i < 3] { %x[0, i] } : f32[3]",
