@@ -429,12 +429,27 @@ class Filler {
     return axes.empty() ? -1 : axes[static_cast<std::size_t>(dice_.below(static_cast<int>(axes.size())))];
   }
 
+  // A static axis no longer than the extent, the same length preferred; -1 when there is none.
+  AxisId fitting_axis(Extent extent) {
+    AxisId best = -1;
+    for (std::size_t i = 0; i < draft_.sweep.axes.size(); ++i) {
+      const Extent own = draft_.sweep.axes[i].extent;
+      if (own.is_batch() || own.size > extent.size) continue;
+      if (own == extent || best < 0 || dice_.chance(30)) best = static_cast<AxisId>(i);
+    }
+    return best;
+  }
+
   // A form that starts inside the extent where it can; `leaves` when it may still leave it.
   Index index_into(Extent extent, bool through, bool& leaves) {
     if (through && dice_.chance(8)) {
       const ScalarId read = integer_read();
       leaves |= read != no_scalar;
       if (read != no_scalar) return {{}, read};
+    }
+    if (dice_.chance(50)) {
+      const AxisId axis = fitting_axis(extent);
+      if (axis >= 0) return {Affine::axis(axis), no_scalar};
     }
     Affine form = any_form(2);
     form = form - bounds(form).low + (dice_.chance(20) ? dice_.below(3) - 1 : 0);
