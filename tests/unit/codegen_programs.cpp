@@ -133,20 +133,26 @@ TEST_CASE("stores under a mask into a local: in registers and through an index")
   const ArrayId y = k.parameter(Role::write, "y", DType::f32, {batch, {16}});
   k.loop(LoopKind::parallel, "b", Bound::of(batch), [&](VariableId b) {
     const ArrayId local = k.declare("local", DType::f32, {{16}});
+    const ArrayId shifted = k.declare("shifted", DType::f32, {{16}});
     const auto each = [&](const std::function<void(Affine, std::vector<Subscript>)>& body) {
       k.loop(LoopKind::vector, "l", Bound::of(16),
              [&](VariableId l) { body(Affine::axis(l), at({Affine::axis(b), Affine::axis(l)})); });
     };
-    each([&](const Affine& l, const auto&) { k.store(local, at({l}), k.literal(0.5, DType::f32)); });
+    each([&](const Affine& l, const auto&) {
+      k.store(local, at({l}), k.literal(0.5, DType::f32));
+      k.store(shifted, at({l}), k.literal(-2, DType::f32));
+    });
     each([&](const Affine& l, const auto& place) {
       const TempId value = k.load(x, place);
       k.branch(k.operation(Op::less, {value, k.literal(0, DType::f32)}), [&] {
         k.store(local, at({l}), value);
         const TempId beyond = k.operation(Op::less, {k.index_value(l), k.literal(9, DType::i32)});
-        k.branch(beyond, [&] { k.store(local, at({l + 7}), k.load(x, at({Affine::axis(b), l + 7}))); });
+        k.branch(beyond, [&] { k.store(shifted, at({l + 7}), k.load(x, at({Affine::axis(b), l + 7}))); });
       });
     });
-    each([&](const Affine& l, const auto& place) { k.store(y, place, k.load(local, at({l}))); });
+    each([&](const Affine& l, const auto& place) {
+      k.store(y, place, k.operation(Op::mul, {k.load(local, at({l})), k.load(shifted, at({l}))}));
+    });
   });
   const Program program = program_of(std::move(k).finish(), 3);
   check_all(program);
