@@ -59,7 +59,7 @@ Result<std::unique_ptr<Jit>> Jit::compile(const loop::Program& program, const Ma
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
   auto context = std::make_unique<llvm::LLVMContext>();
-  Result<std::unique_ptr<llvm::Module>> module = build_module(*context, program, actual, **target);
+  Result<std::unique_ptr<llvm::Module>> module = build_module(*context, program, actual, **target, Lines::no);
   if (!module.ok()) return module.errors();
 
   auto engine = make_engine(actual, std::move(*target));

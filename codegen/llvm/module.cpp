@@ -4,10 +4,9 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
-#include <functional>
-
 #include "codegen/llvm/entry.h"
 #include "codegen/llvm/kernel.h"
+#include "codegen/llvm/lines.h"
 #include "codegen/llvm/optimise.h"
 
 namespace descent::codegen {
@@ -76,7 +75,7 @@ std::string entry_symbol(const loop::Program& program, const loop::Entry& entry)
 }
 
 Result<std::unique_ptr<llvm::Module>> build_module(llvm::LLVMContext& context, const loop::Program& program,
-                                                   const Machine& machine, llvm::TargetMachine& target) {
+                                                   const Machine& machine, llvm::TargetMachine& target, Lines lines) {
   if (Diagnostics errors = why_not(program); !errors.empty()) return errors;
   auto module = std::make_unique<llvm::Module>(program.name, context);
   module->setTargetTriple(target.getTargetTriple().str());
@@ -86,9 +85,12 @@ Result<std::unique_ptr<llvm::Module>> build_module(llvm::LLVMContext& context, c
   const ModuleContext shared{*module, program};
   const std::vector<std::vector<llvm::Align>> alignments = alignments_of(program);
   std::vector<llvm::Function*> kernels;
+  LineTable line_table(*module);
   for (std::size_t i = 0; i < program.kernels.size(); ++i) {
     kernels.push_back(emit_kernel(shared, program.kernels[i], alignments[i]));
+    if (lines == Lines::yes) line_table.add(program.kernels[i]);
   }
+  line_table.finish();
   for (const loop::Entry& entry : program.entries) emit_entry(shared, entry, kernels);
   add_arena_size(*module, program);
   describe_target(*module, machine);

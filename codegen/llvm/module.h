@@ -12,10 +12,11 @@
 
 namespace descent::codegen {
 
-// Entries and `PROGRAM_arena_bytes` are external, everything else is internal. The error: a program that this back end
-// cannot compile, with the reason.
+// Entries and `PROGRAM_arena_bytes` are external, everything else is internal. With `lines` each kernel's code points
+// at its line in the model file. The error: a program that this back end cannot compile, with the reason.
+enum class Lines : bool { no, yes };
 Result<std::unique_ptr<llvm::Module>> build_module(llvm::LLVMContext& context, const loop::Program& program,
-                                                   const Machine& machine, llvm::TargetMachine& target);
+                                                   const Machine& machine, llvm::TargetMachine& target, Lines lines);
 
 std::string entry_symbol(const loop::Program& program, const loop::Entry& entry);
 

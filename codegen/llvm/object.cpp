@@ -34,7 +34,7 @@ Result<std::string> emit(const loop::Program& program, const Machine& machine, E
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
   llvm::LLVMContext context;
-  Result<std::unique_ptr<llvm::Module>> module = build_module(context, program, actual, **target);
+  Result<std::unique_ptr<llvm::Module>> module = build_module(context, program, actual, **target, Lines::yes);
   if (!module.ok()) return module.errors();
   switch (kind) {
     case Emit::object:

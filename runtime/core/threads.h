@@ -26,7 +26,8 @@ int thread_count(const ThreadPool* pool);
 // alone.
 DescentThreads threads_of(ThreadPool* pool);
 
-// A loop is cut into no more parts than give each this much work.
+// A loop is cut into no more parts than give each this much work: what a core does of the fastest kernels while threads
+// that spin are set off and joined (half a microsecond, measured on two Zen 3 cores).
 inline constexpr int64_t least_work_per_part = 1 << 16;
 
 }  // namespace descent::runtime

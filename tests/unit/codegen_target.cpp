@@ -114,6 +114,24 @@ TEST_CASE("a fused multiply-add is one, and nothing else is fused") {
   }
 }
 
+TEST_CASE("line tables point at the model file") {
+  const auto model = std::make_shared<const Source>(Source{"net.descent", "model net() {\n\n  c = linear(a)\n}\n"});
+  loop::Program program = small_program();
+  program.kernels[0].origin = {model, 17, 30};
+  const Result<std::string> text = codegen::emit(program, codegen::host_machine(), codegen::Emit::llvm);
+  REQUIRE(text.ok());
+  CHECK(text->find("!DIFile(filename: \"net.descent\"") != std::string::npos);
+  CHECK(text->find("!DISubprogram(name: \"gemm.part\"") != std::string::npos);
+  CHECK(text->find("line: 3, column: 3") != std::string::npos);
+  const Result<std::string> assembly = codegen::emit(program, codegen::host_machine(), codegen::Emit::assembly);
+  REQUIRE(assembly.ok());
+  CHECK(assembly->find(".loc\t1 3 3") != std::string::npos);
+
+  const Result<std::string> without = codegen::emit(small_program(), codegen::host_machine(), codegen::Emit::llvm);
+  REQUIRE(without.ok());
+  CHECK(without->find("DISubprogram") == std::string::npos);
+}
+
 TEST_CASE("an entry that is not there is null") {
   const auto jit = codegen::Jit::compile(small_program(), codegen::host_machine());
   REQUIRE(jit.ok());
