@@ -13,6 +13,7 @@ namespace descent::loop {
 namespace {
 
 constexpr std::int64_t alignment = 64;
+constexpr std::int64_t most_elements = std::int64_t{1} << 40;  // sizes in bytes stay far from overflow
 
 class ProgramVerifier {
  public:
@@ -63,12 +64,12 @@ class ProgramVerifier {
   // The bytes begin ≤ i < end of the arena that a planned buffer takes; none for the others.
   std::optional<Range> bytes(const Buffer& buffer) const {
     if (!in_arena(buffer) || buffer.offset < 0) return std::nullopt;
-    const std::int64_t size = count(buffer.type.shape, program_.largest_batch) * size_of(buffer.type.dtype);
-    return Range{buffer.offset, buffer.offset + size};
+    const std::int64_t elements = std::min(count(buffer.type.shape, program_.largest_batch), most_elements);
+    return Range{buffer.offset, buffer.offset + elements * size_of(buffer.type.dtype)};
   }
 
   void buffer(const Buffer& buffer) {
-    if (count(buffer.type.shape, program_.largest_batch) > std::int64_t{1} << 40) {
+    if (count(buffer.type.shape, program_.largest_batch) > most_elements) {
       return fail("loop-extent", {}, "buffer {} : {} is too large", buffer.name, to_string(buffer.type));
     }
     if (buffer.offset < 0) return;
