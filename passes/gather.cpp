@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "passes/graph_tools.h"
+#include "passes/lower_sweep.h"
 #include "passes/sweep_tools.h"
 
 namespace descent {
@@ -141,30 +142,45 @@ std::vector<Sweep> gathered(Sweep sweep, const Shape& shape) {
   return parts;
 }
 
-ValueId add_parts(GraphBuilder& builder, const std::vector<Sweep>& parts, const Value& value, const Span& origin) {
+// How the parts of a reduction are joined; nothing for those whose parts do not tell the whole.
+std::optional<Op> joining_operation(Combiner combiner) {
+  switch (combiner) {
+    case Combiner::sum: return Op::add;
+    case Combiner::product: return Op::mul;
+    case Combiner::max: return Op::max;
+    case Combiner::min: return Op::min;
+    case Combiner::none:
+    case Combiner::argmax: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// Without a part, because no point lands inside, every place holds the identity.
+ValueId join_parts(GraphBuilder& builder, const std::vector<Sweep>& parts, Combiner combiner, const Value& value,
+                   const Span& origin) {
+  const DType type = value.type.dtype;
   std::vector<ValueId> values;
   for (const Sweep& part : parts) values.push_back(builder.sweep(part, value.type.shape, value.name, origin));
   if (values.size() == 1) return values[0];
-  auto sum = [&](BodyBuilder& body, const std::vector<Affine>& axes) {
+  auto joined = [&](BodyBuilder& body, const std::vector<Affine>& axes) {
     std::vector<Index> at;
     for (const Affine& axis : axes) at.push_back({axis, no_scalar});
-    ScalarId total = body.literal(0, value.type.dtype);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      ScalarId term = body.read({values[i], at, {}}, value.type.dtype);
-      total = i == 0 ? term : body.apply(Op::add, {total, term});
-    }
+    if (values.empty()) return body.literal(identity_of(combiner, type), type);
+    ScalarId total = body.read({values[0], at, {}}, type);
+    for (std::size_t i = 1; i < values.size(); ++i)
+      total = body.apply(*joining_operation(combiner), {total, body.read({values[i], at, {}}, type)});
     return total;
   };
-  return builder.elementwise(value.type.shape, sum, value.name, origin);
+  return builder.elementwise(value.type.shape, joined, value.name, origin);
 }
 
 void gather_node(GraphBuilder& builder, const Graph& graph, NodeId id, std::vector<ValueId>& to) {
   const Node& node = graph.nodes[static_cast<std::size_t>(id)];
   const Sweep* sweep = std::get_if<Sweep>(&node.op);
-  if (!sweep || sweep->combiner != Combiner::sum || !find_meeting(*sweep)) return copy_node(builder, graph, id, to);
+  if (!sweep || !joining_operation(sweep->combiner) || !find_meeting(*sweep)) return copy_node(builder, graph, id, to);
   const Value& value = graph.value(node.results[0]);
   std::vector<Sweep> parts = gathered(renamed(*sweep, to), value.type.shape);
-  to[static_cast<std::size_t>(node.results[0])] = add_parts(builder, parts, value, node.origin);
+  to[static_cast<std::size_t>(node.results[0])] = join_parts(builder, parts, sweep->combiner, value, node.origin);
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ Sweep simplified(const Graph& so_far, const Sweep& sweep) {
   draft.root = moved.back();
   for (std::size_t d = 0; d < sweep.landing.size(); ++d) {
     ScalarId through = sweep.landing[d].through;
-    draft.landing[d].through = through == no_scalar ? no_scalar : at(through);
+    if (through != no_scalar) draft.landing[d] = index_through(draft.body, draft.landing[d].offset, at(through));
   }
   return draft.finish();
 }

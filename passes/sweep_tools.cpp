@@ -58,6 +58,11 @@ SweepDraft draft_of(const Sweep& sweep, std::vector<ScalarId>* scalars) {
   return rewritten(sweep, sweep.axes, {}, scalars);
 }
 
+Index index_through(const BodyBuilder& body, const Affine& offset, ScalarId through) {
+  const Literal* literal = std::get_if<Literal>(&body[through].node);
+  return literal ? Index{offset + static_cast<std::int64_t>(literal->value), no_scalar} : Index{offset, through};
+}
+
 ScalarId append(BodyBuilder& body, const Scalar& scalar, const std::vector<ScalarId>& moved) {
   auto at = [&](ScalarId id) { return moved[static_cast<std::size_t>(id)]; };
   return match(
@@ -67,7 +72,7 @@ ScalarId append(BodyBuilder& body, const Scalar& scalar, const std::vector<Scala
       [&](const Read& read) {
         Read copy = read;
         for (Index& index : copy.at) {
-          if (index.through != no_scalar) index.through = at(index.through);
+          if (index.through != no_scalar) index = index_through(body, index.offset, at(index.through));
         }
         return body.read(std::move(copy), scalar.type);
       },

@@ -35,6 +35,9 @@ SweepDraft rewritten(const Sweep& sweep, std::vector<Axis> axes, const Rewriting
                      std::vector<ScalarId>* scalars = nullptr);
 SweepDraft draft_of(const Sweep& sweep, std::vector<ScalarId>* scalars = nullptr);
 
+// offset + through, where a read that turned out to be a constant joins the offset.
+Index index_through(const BodyBuilder& body, const Affine& offset, ScalarId through);
+
 // Appends a scalar of another body, its operands where `moved` says they went.
 ScalarId append(BodyBuilder& body, const Scalar& scalar, const std::vector<ScalarId>& moved);
 
