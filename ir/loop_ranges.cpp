@@ -3,6 +3,7 @@
 #include "ir/loop_ranges.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace descent::loop {
 namespace {
@@ -29,7 +30,9 @@ Affine Ranges::form_of(const Bound& bound) const {
 }
 
 void Ranges::open(VariableId variable, const Bound& begin, const std::vector<Bound>& end, std::int64_t step) {
-  Loop loop{variable, form_of(begin), {}, true};
+  Loop loop{variable, form_of(begin), {}, true, step};
+  loop.divisor = std::gcd(step, loop.begin.constant);
+  for (const Term& term : loop.begin.terms) loop.divisor = std::gcd(loop.divisor, divisor_of(term));
   for (const Bound& bound : end) {
     const Affine below = form_of(bound);
     loop.last.push_back(last_of(loop.begin, below, step));
@@ -39,7 +42,13 @@ void Ranges::open(VariableId variable, const Bound& begin, const std::vector<Bou
 }
 
 void Ranges::open(VariableId variable, Range range) {
-  loops_.push_back({variable, Affine::of(range.low), {Affine::of(range.high - 1)}, true});
+  loops_.push_back({variable, Affine::of(range.low), {Affine::of(range.high - 1)}, true, 1});
+}
+
+std::int64_t Ranges::divisor_of(const Term& term) const {
+  if (term.axis < 0) return term.coefficient * -std::int64_t{term.axis};
+  const Loop* loop = find(term.axis);
+  return term.coefficient * (loop == nullptr ? 1 : loop->divisor);
 }
 
 bool Ranges::may_run() const {
@@ -52,9 +61,8 @@ Affine Ranges::last_of(const Affine& begin, const Affine& end, std::int64_t step
   const Affine distance = end - begin;
   if (distance.is_constant()) return begin + std::max<std::int64_t>(distance.constant - 1, 0) / step * step;
   const bool whole =
-      distance.constant % step == 0 && std::all_of(distance.terms.begin(), distance.terms.end(), [&](const Term& term) {
-        return term.coefficient % step == 0 || (term.axis < 0 && -std::int64_t{term.axis} % step == 0);
-      });
+      distance.constant % step == 0 && std::all_of(distance.terms.begin(), distance.terms.end(),
+                                                   [&](const Term& term) { return divisor_of(term) % step == 0; });
   return end - (whole ? step : 1);
 }
 

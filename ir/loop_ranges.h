@@ -3,6 +3,7 @@
 //
 //   serial i in 0 ..< 64 step 8 { vector j in 0 ..< 8 { … } }                   i + j ≤ 56 + 7
 //   serial i in 0 ..< batch // 8 * 8 step 8 { vector j in 0 ..< 8 { … } }       i + j ≤ batch - 1
+//   serial p in 0 ..< 90 step 32 { serial i in p ..< min(p + 32, 88) step 8 { … } }   i ≤ 80: p and i count by eights
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,9 @@ class Ranges {
     Affine begin;
     std::vector<Affine> last;  // each an upper bound of the variable
     bool may_run = true;
+    std::int64_t divisor = 1;  // of every value the variable takes
   };
+  std::int64_t divisor_of(const Term& term) const;
   const Loop* find(VariableId variable) const;
   Affine last_of(const Affine& begin, const Affine& end, std::int64_t step) const;
   std::int64_t low(const Affine& form, int& budget) const;

@@ -7,9 +7,9 @@
 
 namespace descent {
 
+using loop::no_temp;
 using loop::Subscript;
 using loop::TempId;
-using loop::no_temp;
 
 void BodyEmitter::bind(std::vector<loop::BufferId>& buffers) {
   std::vector<loop::BufferId> read;
@@ -111,7 +111,8 @@ TempId BodyEmitter::read(const Read& read, const std::vector<TempId>& known, Tem
   std::vector<Subscript> at;
   for (const Affine& form : home.prefix) at.push_back({placed(form), no_temp});
   for (const Index& index : read.at) {
-    at.push_back({placed(index.offset), index.through == no_scalar ? no_temp : known[static_cast<std::size_t>(index.through)]});
+    at.push_back(
+        {placed(index.offset), index.through == no_scalar ? no_temp : known[static_cast<std::size_t>(index.through)]});
   }
   if (!read.otherwise) return k_.load(arrays_.at(home.buffer), at, guard);
   Shape shape(buffer.type.shape.begin() + static_cast<std::ptrdiff_t>(home.prefix.size()), buffer.type.shape.end());

@@ -112,8 +112,8 @@ std::optional<Sweep> clipped(Sweep sweep, const Shape& shape) {
     if (low == 0 && high == size - 1) continue;
     std::vector<Axis> axes = sweep.axes;
     axes[static_cast<std::size_t>(axis)].extent.size = high - low + 1;
-    sweep = with_axis_replaced(
-        sweep, std::move(axes), [&](AxisId a) { return a == axis ? Affine::axis(a, 1, low) : Affine::axis(a); }, {});
+    sweep = with_axis_replaced(sweep, std::move(axes),
+                               [&](AxisId a) { return a == axis ? Affine::axis(a, 1, low) : Affine::axis(a); }, {});
   }
   return sweep;
 }

@@ -67,9 +67,9 @@ class ModelLowering {
   // One Graph being lowered: an entry, or the body of a scan.
   struct Frame {
     const Graph* graph = nullptr;
-    std::vector<Axis> scans;                // enclosing, outermost first
-    std::map<ValueId, Home> homes;          // known so far
-    std::map<ValueId, Home> wanted;         // where a value still to be computed should go
+    std::vector<Axis> scans;         // enclosing, outermost first
+    std::map<ValueId, Home> homes;   // known so far
+    std::map<ValueId, Home> wanted;  // where a value still to be computed should go
     Steps* steps = nullptr;
   };
 
@@ -81,6 +81,15 @@ class ModelLowering {
     program_.buffers.push_back({storage, unique, type, -1});
     return static_cast<BufferId>(program_.buffers.size()) - 1;
   }
+  // What enters or leaves has no place in the arena: entries share the buffer of a name.
+  BufferId add_port(Buffer::Storage storage, const std::string& name, const TensorType& type,
+                    const std::vector<BufferId>& taken) {
+    auto key = std::make_pair(storage, name);
+    auto known = ports_.find(key);
+    const bool shared = known != ports_.end() && buffer(known->second).type == type &&
+                        std::count(taken.begin(), taken.end(), known->second) == 0;
+    return shared ? known->second : ports_[key] = add_buffer(storage, name, type);
+  }
   const Buffer& buffer(BufferId id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
 
   // -- entries -------------------------------------------------------------------------------------------------------
@@ -90,12 +99,13 @@ class ModelLowering {
     loop::Entry entry{graph.name, {}, {}, {}};
     Frame frame{&graph, {}, {}, {}, &entry.steps};
     for (ValueId input : inputs_of(graph)) {
-      BufferId id = add_buffer(Buffer::Storage::input, std::get<Input>(graph.node_of(input).op).name, graph.type(input));
+      BufferId id = add_port(Buffer::Storage::input, std::get<Input>(graph.node_of(input).op).name, graph.type(input),
+                             entry.inputs);
       frame.homes[input] = {id, {}};
       entry.inputs.push_back(id);
     }
     for (const Output& output : graph.outputs) {
-      BufferId id = add_buffer(Buffer::Storage::output, output.name, graph.type(output.value));
+      BufferId id = add_port(Buffer::Storage::output, output.name, graph.type(output.value), entry.outputs);
       entry.outputs.push_back(id);
       if (is_computed(graph, output.value)) frame.wanted.try_emplace(output.value, Home{id, {}});
     }
@@ -165,7 +175,8 @@ class ModelLowering {
   }
 
   void set_aside(Frame& frame, ValueId value) {
-    Home home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name + ".old", frame.graph->type(value)), {}};
+    Home home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name + ".old", frame.graph->type(value)),
+              {}};
     copy(frame, value, home, "set_aside");
     frame.homes[value] = home;
   }
@@ -186,9 +197,10 @@ class ModelLowering {
 
   Home home_for(Frame& frame, ValueId value) {
     auto wanted = frame.wanted.find(value);
-    Home home = wanted != frame.wanted.end()
-                    ? wanted->second
-                    : Home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name, frame.graph->type(value)), {}};
+    Home home =
+        wanted != frame.wanted.end()
+            ? wanted->second
+            : Home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name, frame.graph->type(value)), {}};
     frame.homes[value] = home;
     return home;
   }
@@ -339,7 +351,8 @@ class ModelLowering {
 
   // A carried value that becomes another input's: kept aside at the start of the turn.
   void set_aside_as_next(Frame& frame, ValueId value) {
-    Home home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name + ".old", frame.graph->type(value)), {}};
+    Home home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name + ".old", frame.graph->type(value)),
+              {}};
     copy(frame, value, home, "set_aside");
     next_aside_[value] = home;
   }
@@ -348,6 +361,7 @@ class ModelLowering {
   const LowerOptions& options_;
   loop::Program program_;
   std::map<std::string, BufferId> states_;
+  std::map<std::pair<Buffer::Storage, std::string>, BufferId> ports_;
   std::set<std::string> names_, kernel_names_;
   std::map<std::string, int> kernels_;  // by shape_of
   std::map<ValueId, Home> next_aside_;

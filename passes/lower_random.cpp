@@ -22,7 +22,8 @@ constexpr int rounds = 10;
 
 class RandomLowering {
  public:
-  RandomLowering(const Random& random, const std::vector<Axis>& scans) : random_(random), scans_(scans), k_("random", random.site) {}
+  RandomLowering(const Random& random, const std::vector<Axis>& scans)
+      : random_(random), scans_(scans), k_("random", random.site) {}
 
   LoweredKernel run(const TensorType& type, const Home& result, const Home& seed, const Home& step,
                     const std::vector<loop::Buffer>& buffers) {
@@ -106,8 +107,10 @@ class RandomLowering {
   }
 
   void turn(std::array<TempId, 4>& c, std::array<TempId, 2>& key) {
-    TempId high_0 = apply(Op::multiply_high, c[0], word(multiplier_0)), low_0 = apply(Op::mul, c[0], word(multiplier_0));
-    TempId high_1 = apply(Op::multiply_high, c[2], word(multiplier_1)), low_1 = apply(Op::mul, c[2], word(multiplier_1));
+    TempId high_0 = apply(Op::multiply_high, c[0], word(multiplier_0)),
+           low_0 = apply(Op::mul, c[0], word(multiplier_0));
+    TempId high_1 = apply(Op::multiply_high, c[2], word(multiplier_1)),
+           low_1 = apply(Op::mul, c[2], word(multiplier_1));
     c = {apply(Op::bit_xor, apply(Op::bit_xor, high_1, c[1]), key[0]), low_1,
          apply(Op::bit_xor, apply(Op::bit_xor, high_0, c[3]), key[1]), low_0};
     key = {apply(Op::add, key[0], word(weyl_0)), apply(Op::add, key[1], word(weyl_1))};

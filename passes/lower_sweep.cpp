@@ -111,9 +111,8 @@ class SweepLowering {
   // Runs `inside` for every element of the register tile; `at`: its subscripts in a tile-shaped local.
   void each(const std::function<void(const std::vector<Subscript>& at)>& inside) {
     std::vector<Subscript> at;
-    spread(plan_.row, row_size_, LoopKind::unrolled, at, [&] {
-      spread(plan_.vector, vector_size_, LoopKind::vector, at, [&] { inside(at); });
-    });
+    spread(plan_.row, row_size_, LoopKind::unrolled, at,
+           [&] { spread(plan_.vector, vector_size_, LoopKind::vector, at, [&] { inside(at); }); });
   }
   void spread(std::optional<AxisId> id, std::int64_t size, LoopKind kind, std::vector<Subscript>& at,
               const std::function<void()>& inside) {
@@ -175,12 +174,17 @@ class SweepLowering {
   }
   TempId combine(TempId a, TempId b) {
     switch (sweep_.combiner) {
-      case Combiner::sum: return k_.operation(Op::add, {a, b});
-      case Combiner::product: return k_.operation(Op::mul, {a, b});
-      case Combiner::max: return k_.operation(Op::max, {a, b});
-      case Combiner::min: return k_.operation(Op::min, {a, b});
+      case Combiner::sum:
+        return k_.operation(Op::add, {a, b});
+      case Combiner::product:
+        return k_.operation(Op::mul, {a, b});
+      case Combiner::max:
+        return k_.operation(Op::max, {a, b});
+      case Combiner::min:
+        return k_.operation(Op::min, {a, b});
       case Combiner::none:
-      case Combiner::argmax: break;
+      case Combiner::argmax:
+        break;
     }
     DESCENT_CHECK(false, "lower: this combiner has no accumulator");
     return loop::no_temp;
@@ -252,9 +256,8 @@ class SweepLowering {
     if (count == 1) {
       return each([&](const auto& at) { inside(Affine{}, at); });
     }
-    k_.loop(lane_kind(), "lane", Bound::of(count), [&](VariableId lane) {
-      each([&](const auto& at) { inside(Affine::axis(lane), at); });
-    });
+    k_.loop(lane_kind(), "lane", Bound::of(count),
+            [&](VariableId lane) { each([&](const auto& at) { inside(Affine::axis(lane), at); }); });
   }
   static std::vector<Subscript> in_lane(Subscript lane, const std::vector<Subscript>& tile) {
     std::vector<Subscript> at{lane};
@@ -267,7 +270,8 @@ class SweepLowering {
 
   ArrayId lanes(std::optional<VariableId> start) {
     ArrayId partial = k_.declare("lanes", job_.type.dtype, tile_shape({lane_count}));
-    each_lane(lane_count, [&](const Affine& lane, const auto& at) { k_.store(partial, in_lane(lane, at), identity()); });
+    each_lane(lane_count,
+              [&](const Affine& lane, const auto& at) { k_.store(partial, in_lane(lane, at), identity()); });
     const std::size_t last = plan_.serial.size() - 1;
     const Extent inner = axis(plan_.serial[last]).extent;
     if (last == 0 || (!inner.is_batch() && inner.size % lane_count == 0)) {
@@ -330,8 +334,8 @@ class SweepLowering {
 
   ArrayId folded(ArrayId lanes) {
     for (std::int64_t half = lane_count / 2; half >= 1; half /= 2) {
-      ArrayId sums = k_.declare(half == 1 ? "sum" : "fold", job_.type.dtype,
-                                half == 1 ? tile_shape() : tile_shape({half}));
+      ArrayId sums =
+          k_.declare(half == 1 ? "sum" : "fold", job_.type.dtype, half == 1 ? tile_shape() : tile_shape({half}));
       each_lane(half, [&](const Affine& lane, const auto& at) {
         TempId low = k_.load(lanes, in_lane(lane, at)), high = k_.load(lanes, in_lane(lane + half, at));
         k_.store(sums, half == 1 ? at : in_lane(lane, at), combine(low, high));
@@ -453,10 +457,14 @@ double identity_of(Combiner combiner, DType type) {
   switch (combiner) {
     case Combiner::none:
     case Combiner::sum:
-    case Combiner::argmax: return 0;
-    case Combiner::product: return 1;
-    case Combiner::max: return least();
-    case Combiner::min: return greatest();
+    case Combiner::argmax:
+      return 0;
+    case Combiner::product:
+      return 1;
+    case Combiner::max:
+      return least();
+    case Combiner::min:
+      return greatest();
   }
   return 0;
 }

@@ -19,11 +19,11 @@ struct Home {
 struct SweepJob {
   const Graph* graph = nullptr;
   const Sweep* sweep = nullptr;
-  TensorType type;                           // of the result
+  TensorType type;  // of the result
   Home result;
-  std::function<Home(ValueId)> home;         // of every value read
+  std::function<Home(ValueId)> home;  // of every value read
   const std::vector<loop::Buffer>* buffers = nullptr;
-  std::vector<Axis> scans;                   // enclosing, outermost first
+  std::vector<Axis> scans;  // enclosing, outermost first
   std::int64_t largest_batch = 1;
   std::string name, comment;
   Span origin;

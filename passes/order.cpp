@@ -75,7 +75,8 @@ class Fuser {
     auto negated = [&](ScalarId value) { return to.apply(Op::neg, {value}); };
     const bool minus = apply->op == Op::sub;
     if (const Apply* product = product_of(left)) {
-      return to.apply(Op::fma, {at(product->operands[0]), at(product->operands[1]), minus ? negated(at(right)) : at(right)});
+      return to.apply(Op::fma,
+                      {at(product->operands[0]), at(product->operands[1]), minus ? negated(at(right)) : at(right)});
     }
     if (const Apply* product = product_of(right)) {
       ScalarId first = at(product->operands[0]);

@@ -17,7 +17,7 @@ struct Pass {
   std::string_view name;
   std::string_view summary;
   Model (*run)(const Model&);
-  Legality after;           // what holds of every Graph from here on
+  Legality after;  // what holds of every Graph from here on
 };
 std::span<const Pass> graph_passes();
 const Pass* find_pass(std::string_view name);

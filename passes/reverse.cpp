@@ -61,7 +61,10 @@ TensorType stacked(TensorType type, Extent extent) {
 }
 
 Reverse::Reverse(GraphBuilder& builder, std::vector<ValueId> sources, bool tape)
-    : builder_(builder), end_(builder.graph().nodes.size()), tape_(tape), active_(dependents(builder.graph(), sources)) {}
+    : builder_(builder),
+      end_(builder.graph().nodes.size()),
+      tape_(tape),
+      active_(dependents(builder.graph(), sources)) {}
 
 void Reverse::hold_back(const std::vector<ValueId>& values) {
   for (ValueId value : values) held_back_[value] = true;
@@ -115,16 +118,15 @@ std::optional<ValueId> Reverse::adjoint(ValueId value) {
 ValueId Reverse::adjoint_or_zero(ValueId value) {
   if (std::optional<ValueId> known = adjoint(value)) return *known;
   const TensorType type = builder_.type(value);
-  return builder_.elementwise(type.shape,
-                              [&](BodyBuilder& body, const std::vector<Affine>&) { return body.literal(0, type.dtype); });
+  return builder_.elementwise(
+      type.shape, [&](BodyBuilder& body, const std::vector<Affine>&) { return body.literal(0, type.dtype); });
 }
 
 void Reverse::run() {
   for (std::size_t n = end_; n-- > 0;) {
     const Node node = builder_.graph().nodes[n];  // a copy: the walk appends nodes
-    bool reached = std::any_of(node.results.begin(), node.results.end(), [&](ValueId result) {
-      return active(result) && contributions_.count(result) > 0;
-    });
+    bool reached = std::any_of(node.results.begin(), node.results.end(),
+                               [&](ValueId result) { return active(result) && contributions_.count(result) > 0; });
     if (reached) walk(node);
   }
 }
@@ -201,11 +203,10 @@ ValueId Reverse::exclusive_product(const Sweep& sweep, bool before) {
   for (const Axis& axis : sweep.axes) box.push_back(axis.extent);
   for (AxisId axis : reduced) {
     other[static_cast<std::size_t>(axis)] = static_cast<AxisId>(axes.size());
-    axes.push_back({fresh_name(axes, sweep.axes[static_cast<std::size_t>(axis)].name), box[static_cast<std::size_t>(axis)]});
+    axes.push_back(
+        {fresh_name(axes, sweep.axes[static_cast<std::size_t>(axis)].name), box[static_cast<std::size_t>(axis)]});
   }
-  auto moved_axis = [&](AxisId axis) {
-    return Affine::axis(axis < 0 ? axis : other[static_cast<std::size_t>(axis)]);
-  };
+  auto moved_axis = [&](AxisId axis) { return Affine::axis(axis < 0 ? axis : other[static_cast<std::size_t>(axis)]); };
   SweepDraft draft = rewritten(sweep, axes, {moved_axis, {}});
   draft.order.reset();
   draft.landing = identity_landing(sweep.axes.size());

@@ -42,7 +42,7 @@ class Reverse {
   ValueId exclusive_product(const Sweep& sweep, bool before);
 
   GraphBuilder& builder_;
-  std::size_t end_;           // nodes before this one are walked
+  std::size_t end_;  // nodes before this one are walked
   bool tape_;
   std::vector<bool> active_;  // by value: float and depends on a source
   std::map<ValueId, std::vector<ValueId>> contributions_;

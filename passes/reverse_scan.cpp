@@ -194,14 +194,14 @@ class ScanReversal {
   const std::vector<ValueId>& results_;
   bool tape_;
   GraphBuilder inner_;
-  std::vector<ValueId> inputs_;                            // of body_
-  std::vector<ValueId> to_;                                // body_'s values in inner_
-  std::vector<std::pair<std::size_t, ValueId>> carried_;   // number among the carried, its adjoint's input in inner_
-  std::vector<ValueId> starts_;                            // outside, what each of carried_ starts with
-  std::vector<std::pair<ValueId, ValueId>> captures_;      // inner_ input, outside value
-  std::vector<std::pair<ValueId, ValueId>> yields_;        // value of body_, its adjoint in inner_
-  std::vector<ValueId> stacked_;                           // values of inner_ that are yielded
-  std::vector<ValueId> stacks_;                            // their stacks outside
+  std::vector<ValueId> inputs_;                           // of body_
+  std::vector<ValueId> to_;                               // body_'s values in inner_
+  std::vector<std::pair<std::size_t, ValueId>> carried_;  // number among the carried, its adjoint's input in inner_
+  std::vector<ValueId> starts_;                           // outside, what each of carried_ starts with
+  std::vector<std::pair<ValueId, ValueId>> captures_;     // inner_ input, outside value
+  std::vector<std::pair<ValueId, ValueId>> yields_;       // value of body_, its adjoint in inner_
+  std::vector<ValueId> stacked_;                          // values of inner_ that are yielded
+  std::vector<ValueId> stacks_;                           // their stacks outside
   std::vector<Reverse::Held> held_;
   std::vector<std::pair<ValueId, ValueId>> initial_;
   std::vector<std::pair<ValueId, Sweep>> captured_;

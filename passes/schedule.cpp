@@ -57,7 +57,8 @@ int worth(const Sweep& sweep, AxisId axis) {
   Stride store = stride_of(sweep.landing, axis);
   int score = store == Stride::one ? store_weight : -store_weight;
   for (const Read* read : reads(sweep)) {
-    bool indirect = std::any_of(read->at.begin(), read->at.end(), [](const Index& i) { return i.through != no_scalar; });
+    bool indirect =
+        std::any_of(read->at.begin(), read->at.end(), [](const Index& i) { return i.through != no_scalar; });
     Stride stride = stride_of(read->at, axis);
     score += stride == Stride::far ? -strided_cost : (stride == Stride::one && !indirect ? 1 : 0);
   }

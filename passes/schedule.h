@@ -12,12 +12,12 @@
 namespace descent {
 
 struct Schedule {
-  std::vector<AxisId> free;       // land alone: any order, any thread; the vector and row axes are not repeated here
-  std::vector<AxisId> serial;     // reduced, or meeting in the landing: in box order
-  std::optional<AxisId> vector;   // of the axes that land alone
-  std::optional<AxisId> row;      // of the axes that land alone: unrolled around the vector
-  int lanes = 1;                  // elements of the result in a vector register
-  std::int64_t vector_tile = 1;   // elements of `vector` in a register tile
+  std::vector<AxisId> free;      // land alone: any order, any thread; the vector and row axes are not repeated here
+  std::vector<AxisId> serial;    // reduced, or meeting in the landing: in box order
+  std::optional<AxisId> vector;  // of the axes that land alone
+  std::optional<AxisId> row;     // of the axes that land alone: unrolled around the vector
+  int lanes = 1;                 // elements of the result in a vector register
+  std::int64_t vector_tile = 1;  // elements of `vector` in a register tile
   std::int64_t row_tile = 1;
   bool scatters = false;
 };

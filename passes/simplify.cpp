@@ -9,7 +9,8 @@
 namespace descent {
 namespace {
 
-// -- bodies ------------------------------------------------------------------------------------------------------------
+// -- bodies
+// ------------------------------------------------------------------------------------------------------------
 
 bool is_literal(const BodyBuilder& body, ScalarId id, double value) {
   const Literal* literal = std::get_if<Literal>(&body[id].node);
@@ -132,7 +133,8 @@ void simplify_node(GraphBuilder& builder, const Graph& graph, NodeId id, std::ve
   }
 }
 
-// -- dead code ---------------------------------------------------------------------------------------------------------
+// -- dead code
+// ---------------------------------------------------------------------------------------------------------
 
 std::vector<bool> live_nodes(const Graph& graph) {
   std::vector<bool> wanted(graph.values.size(), false), live(graph.nodes.size(), false);

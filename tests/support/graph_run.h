@@ -35,7 +35,8 @@ inline std::vector<std::string> names_in(const std::filesystem::path& folder) {
 }
 
 inline void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
 }
 
 // A Graph text in f64 as the same text in f32.
@@ -78,9 +79,11 @@ inline Values random_inputs(const Graph& graph, std::int64_t batch, std::uint64_
       if (is_float(type.dtype)) {
         element = static_cast<float>(std::uniform_real_distribution<double>(-1, 1)(engine));
       } else if (type.range) {
-        element = static_cast<double>(std::uniform_int_distribution<std::int64_t>(type.range->low, type.range->high - 1)(engine));
+        element = static_cast<double>(
+            std::uniform_int_distribution<std::int64_t>(type.range->low, type.range->high - 1)(engine));
       } else {
-        element = static_cast<double>(std::uniform_int_distribution<int>(0, type.dtype == DType::boolean ? 1 : 100)(engine));
+        element =
+            static_cast<double>(std::uniform_int_distribution<int>(0, type.dtype == DType::boolean ? 1 : 100)(engine));
       }
     }
     values[input->name] = std::move(tensor);
@@ -126,7 +129,8 @@ inline Bits run_entry(const loop::Program& program, const Runner& run, const std
   std::vector<std::vector<std::byte>> inputs;
   Bits bits;
   auto bytes = [&](const TensorType& type) {
-    return std::vector<std::byte>(static_cast<std::size_t>(count(type.shape, program.largest_batch) * size_of(type.dtype)));
+    return std::vector<std::byte>(
+        static_cast<std::size_t>(count(type.shape, program.largest_batch) * size_of(type.dtype)));
   };
   for (loop::BufferId id : entry.inputs) {
     const loop::Buffer& buffer = program.buffers[static_cast<std::size_t>(id)];
@@ -134,7 +138,8 @@ inline Bits run_entry(const loop::Program& program, const Runner& run, const std
     std::string input = buffer.name.substr(0, buffer.name.find(' '));
     pack(values.at(input), inputs.back(), strides_of(buffer.type.shape, program.largest_batch));
   }
-  for (loop::BufferId id : entry.outputs) bits.outputs.push_back(bytes(program.buffers[static_cast<std::size_t>(id)].type));
+  for (loop::BufferId id : entry.outputs)
+    bits.outputs.push_back(bytes(program.buffers[static_cast<std::size_t>(id)].type));
   std::vector<const void*> in;
   std::vector<void*> out;
   for (const auto& buffer : inputs) in.push_back(buffer.data());
@@ -143,7 +148,8 @@ inline Bits run_entry(const loop::Program& program, const Runner& run, const std
   return bits;
 }
 
-inline Tensor unpack(const std::vector<std::byte>& bytes, const TensorType& type, std::int64_t batch, std::int64_t largest) {
+inline Tensor unpack(const std::vector<std::byte>& bytes, const TensorType& type, std::int64_t batch,
+                     std::int64_t largest) {
   Tensor tensor = zeros(type, batch);
   std::vector<std::int64_t> strides = strides_of(type.shape, largest), at(tensor.shape.size(), 0);
   std::size_t width = static_cast<std::size_t>(size_of(type.dtype));

@@ -53,7 +53,8 @@ TEST_CASE("gradients on aarch64 have the interpreter's bits") {
   const CrossTarget target = aarch64_linux();
   if (!runs_here(target)) return;
   // One text of each kind: linking and emulating takes seconds.
-  for (const std::string name : {"attention", "batch_statistics", "convolution_strided", "lookup", "max_pool", "scan"}) {
+  for (const std::string name :
+       {"attention", "batch_statistics", "convolution_strided", "lookup", "max_pool", "scan"}) {
     CAPTURE(name);
     const Model model = run_passes(parse_or_fail(name, in_single(read_text(graphs / "gradients" / (name + ".graph")))));
     const loop::Program program = lower_or_fail(model, 4, 5);
@@ -65,7 +66,8 @@ TEST_CASE("gradients on aarch64 have the interpreter's bits") {
       const loop::Buffer& buffer = program.buffers[static_cast<std::size_t>(entry.inputs[i])];
       pack(values.at(buffer.name), memory.inputs[i], strides_of(buffer.type.shape, program.largest_batch));
     }
-    const CrossResult found = run_on(target, program, memory.arena, {{graph.name, 4, 0, memory.inputs, memory.outputs}});
+    const CrossResult found =
+        run_on(target, program, memory.arena, {{graph.name, 4, 0, memory.inputs, memory.outputs}});
     REQUIRE(found.error == "");
     const Memory expected = interpret(program, graph.name, 4, memory);
     CHECK(difference(program, graph.name, expected, {found.arena, memory.inputs, found.outputs.back()}) == "");
