@@ -22,7 +22,8 @@ enum class Emit { object, assembly, llvm };
 // `PROGRAM_arena_bytes` (int64).
 Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind);
 
-// Machine code in this process. Thread-safe once made: entries may run at the same time on different arenas.
+// Machine code in this process. Thread-safe once made: entries may run at the same time on different arenas. An entry
+// is called through descent_run (runtime/core/float_mode.h), which sets the floating-point mode it relies on.
 class Jit {
  public:
   static Result<std::unique_ptr<Jit>> compile(const loop::Program& program, const Machine& machine);

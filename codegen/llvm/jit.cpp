@@ -1,6 +1,7 @@
 // Machine code in this process, by LLVM's ORC.
 #include <llvm/ExecutionEngine/Orc/CompileUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/TargetParser/Host.h>
 
 #include <map>
 
@@ -58,6 +59,14 @@ Result<std::unique_ptr<Jit>> Jit::compile(const loop::Program& program, const Ma
   const Machine actual = resolved(machine);
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
+  const llvm::Triple here(llvm::sys::getProcessTriple());
+  if ((*target)->getTargetTriple().getArch() != here.getArch()) {
+    return Diagnostic{"foreign-machine",
+                      {},
+                      "expected this processor's kind, '" + here.getArchName().str() +
+                          "', to compile for in place, found '" + actual.triple + "'",
+                      {}};
+  }
   auto context = std::make_unique<llvm::LLVMContext>();
   Result<std::unique_ptr<llvm::Module>> module = build_module(*context, program, actual, **target, Lines::no);
   if (!module.ok()) return module.errors();

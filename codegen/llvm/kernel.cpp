@@ -25,7 +25,7 @@ std::vector<std::int64_t> strides_of(const loop::Array& array, std::int64_t batc
   return strides;
 }
 
-// Beyond this an `unrolled` loop is left rolled: the price of code that no cache holds.
+// Beyond this many copies of a body an `unrolled` loop is left rolled: no cache holds such code.
 constexpr std::int64_t most_unrolled = 1024;
 
 }  // namespace
@@ -121,10 +121,11 @@ void KernelEmitter::emit(const loop::Store& store) {
 
 void KernelEmitter::emit(const loop::Declare& declare) {
   const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(declare.array)];
+  Storage& storage = names_.arrays[static_cast<std::size_t>(declare.array)];
+  if (storage.base != nullptr) return;  // an unrolled copy takes the place of the one before
   const auto elements = static_cast<std::uint64_t>(count(array.shape, module_.program.largest_batch) * lanes_);
-  Value* base = allocate(llvm::ArrayType::get(memory_type(module_.context(), array.dtype), elements));
-  base->setName(array.name);
-  names_.arrays[static_cast<std::size_t>(declare.array)] = {base, lanes_};
+  storage = {allocate(llvm::ArrayType::get(memory_type(module_.context(), array.dtype), elements)), lanes_};
+  storage.base->setName(array.name);
 }
 
 // A condition that differs by lane becomes a mask over everything below; one that does not is a branch.
@@ -155,7 +156,7 @@ void KernelEmitter::emit(const loop::For& loop) {
       emit_vector(loop, trips);
       return;
     }
-    if (trips <= most_unrolled) {
+    if (trips * copies_ <= most_unrolled) {
       emit_unrolled(loop, trips);
       return;
     }
@@ -190,11 +191,14 @@ void KernelEmitter::emit_counted(const loop::For& loop, Value* begin, Value* end
 }
 
 void KernelEmitter::emit_unrolled(const loop::For& loop, std::int64_t trips) {
+  const std::int64_t outer_copies = copies_;
+  copies_ *= std::max<std::int64_t>(1, trips);
   for (std::int64_t trip = 0; trip < trips; ++trip) {
     const std::int64_t value = loop.begin.form.constant + trip * loop.step;
     variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value), 0, depth_};
     emit(loop.body);
   }
+  copies_ = outer_copies;
 }
 
 void KernelEmitter::emit_vector(const loop::For& loop, std::int64_t trips) {

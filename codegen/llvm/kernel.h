@@ -1,7 +1,7 @@
 // One kernel of a Loop program as an LLVM function.
 //
 // A vector loop is emitted once: a temp that differs by lane becomes <N x T>, one that does not stays scalar. Locals
-// are allocas, a fresh one wherever a Declare is emitted; as `unrolled` loops are unrolled here, their subscripts are
+// are allocas; as `unrolled` loops are unrolled here, their subscripts are
 // constants and LLVM keeps them in registers. The outermost parallel loop becomes a function of its own.
 #pragma once
 
@@ -104,6 +104,7 @@ class KernelEmitter {
   llvm::IRBuilder<> builder_;
   Names names_;
   int depth_ = 0;
+  std::int64_t copies_ = 1;      // of the code being emitted, by the unrolled loops around it
   int lanes_ = 1;                // of the vector loop under way
   llvm::Value* mask_ = nullptr;  // the lanes that run; null: all
 };

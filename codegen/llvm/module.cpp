@@ -8,6 +8,7 @@
 #include "codegen/llvm/kernel.h"
 #include "codegen/llvm/lines.h"
 #include "codegen/llvm/optimise.h"
+#include "codegen/llvm/vector.h"
 
 namespace descent::codegen {
 namespace {
@@ -26,12 +27,7 @@ Diagnostics why_not(const loop::Program& program) {
     }
   }
   for (const loop::Kernel& kernel : program.kernels) {
-    std::int64_t bytes = 0;
-    for (std::size_t i = static_cast<std::size_t>(kernel.parameters); i < kernel.arrays.size(); ++i) {
-      const loop::Array& local = kernel.arrays[i];
-      const std::int64_t elements = count(local.shape, program.largest_batch);
-      bytes += elements > most_local_bytes ? most_local_bytes + 1 : elements * size_of(local.dtype);
-    }
+    const std::int64_t bytes = local_bytes(kernel, program.largest_batch);
     if (bytes > most_local_bytes) {
       errors.push_back({"large-locals",
                         kernel.origin,

@@ -28,7 +28,34 @@ bool has_varying_bounds(const loop::Block& block, loop::VariableId variable) {
   });
 }
 
+constexpr std::int64_t many_bytes = std::int64_t{1} << 40;
+
+std::int64_t local_bytes(const loop::Kernel& kernel, const loop::Block& block, std::int64_t batch, std::int64_t lanes) {
+  std::int64_t sum = 0;
+  for (const loop::Statement& statement : block) {
+    sum += match(
+        statement.node, [](const loop::Let&) { return std::int64_t{0}; },
+        [](const loop::Store&) { return std::int64_t{0}; },
+        [&](const loop::Declare& declare) {
+          const loop::Array& local = kernel.arrays[static_cast<std::size_t>(declare.array)];
+          return std::min(count(local.shape, batch), many_bytes) * size_of(local.dtype) * lanes;
+        },
+        [&](const loop::If& branch) { return local_bytes(kernel, branch.then, batch, lanes); },
+        [&](const loop::For& loop) {
+          const bool widened = loop.kind == loop::LoopKind::vector && lanes == 1 && why_not_vector(loop).empty();
+          const std::int64_t inner = widened ? std::max<std::int64_t>(1, constant_trips(loop)) : lanes;
+          return local_bytes(kernel, loop.body, batch, inner);
+        });
+    sum = std::min(sum, many_bytes);
+  }
+  return sum;
+}
+
 }  // namespace
+
+std::int64_t local_bytes(const loop::Kernel& kernel, std::int64_t batch) {
+  return local_bytes(kernel, kernel.body, batch, 1);
+}
 
 std::int64_t constant_trips(const loop::For& loop) {
   std::int64_t end = loop.end.front().form.constant;

@@ -14,4 +14,8 @@ std::int64_t constant_trips(const loop::For& loop);
 // they can. Such a loop is emitted one iteration after another, which has the same meaning.
 std::string why_not_vector(const loop::For& loop);
 
+// The stack that the kernel's locals take in bytes (saturating); a local declared in a vector loop counts once per
+// lane.
+std::int64_t local_bytes(const loop::Kernel& kernel, std::int64_t batch);
+
 }  // namespace descent::codegen

@@ -36,7 +36,7 @@ TEST_CASE("compiled gradients equal the interpreter's bits") {
         for (std::int64_t batch : {1, 4, 5}) {
           CAPTURE(lanes, batch);
           Memory memory = memory_for(program, model.entries[0], batch, 3);
-          CHECK(compiled_difference(program, model.entries[0].name, batch, memory) == "");
+          CHECK(compiled_difference(program, model.entries[0].name, batch, {memory}) == "");
         }
       }
     }

@@ -1,6 +1,8 @@
 // Machines by name, and files for them.
 #include <catch2/catch.hpp>
+#include <functional>
 
+#include "ir/loop_builder.h"
 #include "tests/support/loop_kernels.h"
 #include "tests/support/loop_run.h"
 
@@ -74,6 +76,40 @@ TEST_CASE("what this back end cannot compile is a diagnostic") {
   const Result<std::string> text = codegen::emit(large, codegen::host_machine(), codegen::Emit::llvm);
   REQUIRE(!text.ok());
   CHECK(text.errors()[0].id == "large-locals");
+
+  const Result<Machine> foreign = codegen::named_machine("riscv64-linux-gnu", "");
+  REQUIRE(foreign.ok());
+  const auto there = codegen::Jit::compile(small_program(), *foreign);
+  REQUIRE(!there.ok());
+  CHECK(there.errors()[0].id == "foreign-machine");
+}
+
+TEST_CASE("a local of every lane of a vector loop counts once per lane") {
+  loop::KernelBuilder k("wide");
+  const loop::ArrayId y = k.parameter(loop::Array::Role::write, "y", DType::f32, {{64}});
+  k.loop(loop::LoopKind::vector, "l", loop::Bound::of(64), [&](loop::VariableId l) {
+    const loop::ArrayId own = k.declare("own", DType::f32, {{1 << 13}});
+    k.store(own, loop::at({Affine::of(0)}), k.literal(1, DType::f32));
+    k.store(y, loop::at({Affine::axis(l)}), k.load(own, loop::at({Affine::of(0)})));
+  });
+  const auto jit = codegen::Jit::compile(program_of(std::move(k).finish()), codegen::host_machine());
+  REQUIRE(!jit.ok());
+  CHECK(render(jit.errors()) == "error: expected locals of at most 1048576 bytes in kernel 'wide', found 2097152\n");
+}
+
+TEST_CASE("nested unrolled loops of many iterations compile without as many copies") {
+  loop::KernelBuilder k("deep");
+  const loop::ArrayId y = k.parameter(loop::Array::Role::update, "y", DType::i32, {{1}});
+  std::function<void(int)> nest = [&](int depth) {
+    if (depth == 0) {
+      const loop::TempId old = k.load(y, loop::at({Affine::of(0)}));
+      return k.store(y, loop::at({Affine::of(0)}), k.operation(Op::add, {old, k.literal(1, DType::i32)}));
+    }
+    k.loop(loop::LoopKind::unrolled, "u", loop::Bound::of(100), [&](loop::VariableId) { nest(depth - 1); });
+  };
+  nest(3);
+  const loop::Program program = program_of(std::move(k).finish());
+  CHECK(compiled_difference(program, "run", 1, {tame_memory(program, "run", 1)}) == "");
 }
 
 TEST_CASE("object files and assembly for many processors") {

@@ -1,7 +1,9 @@
 // Object files for other processors leave the bits that the interpreter leaves here.
 #include <catch2/catch.hpp>
+#include <random>
 
 #include "tests/support/cross_run.h"
+#include "tests/support/loop_generator.h"
 #include "tests/support/loop_kernels.h"
 
 namespace descent::test {
@@ -15,7 +17,7 @@ std::string difference_on(const CrossTarget& target, const loop::Program& progra
                                     {"run", smaller, 3, memory.inputs, memory.outputs}});
   if (!found.error.empty()) return found.error;
   Memory expected = interpret(program, "run", program.largest_batch, memory);
-  expected = interpret(program, "run", smaller, expected);
+  expected = interpret(program, "run", smaller, {expected.arena, memory.inputs, memory.outputs});
   return difference(program, "run", expected, {found.arena, memory.inputs, found.outputs.back()});
 }
 
@@ -31,6 +33,13 @@ void check_target(const CrossTarget& target) {
   }
   const loop::Program gemm = program_of(gemm_tile(4, 16), 7);
   CHECK(difference_on(target, gemm, tame_memory(gemm, "run", 4)) == "");
+  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    const loop::Program program =
+        LoopGenerator([&](int end) { return static_cast<int>(random() % static_cast<unsigned>(end)); }).program();
+    CHECK(difference_on(target, program, random_memory(program, "run", seed)) == "");
+  }
   const loop::Program sum = program_of(lane_sum(), 5);
   CHECK(difference_on(target, sum, random_memory(sum, "run", 5)) == "");
 }
