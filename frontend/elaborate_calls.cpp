@@ -96,7 +96,7 @@ Operand Elaborator::uniform(const ast::Call& node, const Span& at) {
                   {{known->second, "the first draw"}});
   }
   const ValueId step = graph_.literal(0, DType::i32);
-  const ValueId drawn = graph_.add(Random{site, *seed_, step}, {target.type}, site, origin(at))[0];
+  const ValueId drawn = graph_.add(Random{site, *seed_, step}, {target.type}, site + ".uniform", origin(at))[0];
   if (constant(low) == 0.0 && constant(high) == 1.0) return {Whole{drawn}};
   OpenSweep sweep;
   const Operand u = point_of({Whole{drawn}}, sweep, at);
@@ -120,7 +120,8 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
   const bool recursive =
       std::any_of(frames_.begin(), frames_.end(), [&](const auto& frame) { return frame->function == &function; });
   if (recursive) {
-    return poison("recursion", at, "function " + quoted(function.name.text) + " calls itself; sizes can't end that");
+    return poison("recursion", at,
+                  "function " + quoted(function.name.text) + " calls itself; functions of the language can't");
   }
   if (frames_.size() > most_calls) {
     return poison("nested-too-deeply", at, "expected at most " + std::to_string(most_calls) + " calls in one another");

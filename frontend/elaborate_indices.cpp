@@ -79,11 +79,17 @@ bool Elaborator::collect_left(const ast::Target& target, IndexSet& indices) {
         return false;
       }
       indices.binds_leading = true;
+      indices.bound_at = left.index->at;
       continue;
+    }
+    const auto* name = std::get_if<ast::Name>(&left.index->node);
+    const Operand* known = name ? find(name->text) : nullptr;
+    if (known && known->get<Integer>()) {
+      error("index-is-size", left.index->at, "index " + quoted(name->text) + " has the name of a size");
+      return false;
     }
     good &= collect_names(*left.index, indices);
     if (!left.extent) continue;
-    const auto* name = std::get_if<ast::Name>(&left.index->node);
     IndexBinding* binding = name ? indices.find(name->text) : nullptr;
     if (!binding) {
       error("left-side", left.index->at, "expected an index before '<', found an expression");
@@ -121,7 +127,7 @@ bool Elaborator::complete(const IndexSet& indices, OpenSweep& sweep) {
     if (indices.leading) {
       add_leading(*indices.leading, sweep);
     } else {
-      error("unbound-leading", frame().call, "no subscript tells what '...' stands for");
+      error("unbound-leading", indices.bound_at, "no subscript tells what '...' stands for");
       good = false;
     }
   }
@@ -164,7 +170,7 @@ Operand Elaborator::indexed_definition(const ast::Target& target, const ast::Exp
     const std::size_t rank = declared->shape.size();
     if (named > rank || (!indices.binds_leading && named != rank)) {
       return poison("index-count", target.name.at,
-                    "expected " + std::to_string(rank) + " indices for the result " + to_string(*declared) +
+                    "expected " + counted(rank, "index", "indices") + " for the result " + to_string(*declared) +
                         ", found " + std::to_string(named));
     }
     const auto lead = declared->shape.begin() + static_cast<std::ptrdiff_t>(rank - named);
@@ -227,8 +233,8 @@ std::optional<std::vector<Index>> Elaborator::landing(const ast::Target& target,
         declared && !declared->shape[result.size()].is_batch() ? declared->shape[result.size()].size : longest_axis;
     if (!uses_batch && (bounds.low < 0 || bounds.high >= most)) {
       error("index-outside", left.index->at,
-            "expected an index from 0 to " + std::to_string(most - 1) + " on the left side, found " +
-                std::to_string(bounds.low) + " to " + std::to_string(bounds.high));
+            "expected an index from 0" + (declared ? " to " + std::to_string(most - 1) : "") +
+                " on the left side, found " + std::to_string(bounds.low) + " to " + std::to_string(bounds.high));
       return std::nullopt;
     }
     shape.push_back(declared ? declared->shape[result.size()] : uses_batch ? Extent::batch() : Extent{bounds.high + 1});
@@ -317,6 +323,7 @@ Operand Elaborator::reduce(const ast::Reduction& node, OpenSweep sweep, std::vec
     }
     if (leads) {
       indices.binds_leading = true;
+      indices.bound_at = binder.name.at;
       continue;
     }
     indices.indices.push_back({binder.name, {}, false, {}, {}});
@@ -399,9 +406,7 @@ Operand Elaborator::subscript(const ast::Subscript& node, OpenSweep& sweep, cons
   const std::size_t lead = leads ? sweep.leading->size() : 0;
   const std::size_t named = node.at.size() - (leads ? 1 : 0);
   if (lead + named != type.shape.size()) {
-    return poison("index-count", at,
-                  "expected " + std::to_string(type.shape.size()) + " indices for " + quoted(node.base.text) + ", a " +
-                      to_string(type) + ", found " + std::to_string(lead + named));
+    return poison("index-count", at, wrong_count(node.base.text, type, lead + named));
   }
   Read read{whole->id, {}, {}};
   for (std::size_t i = 0; i < lead; ++i) read.at.push_back({Affine::axis((*sweep.leading)[i]), no_scalar});
@@ -412,7 +417,7 @@ Operand Elaborator::subscript(const ast::Subscript& node, OpenSweep& sweep, cons
     read.at.push_back(*index);
   }
   if (node.otherwise) {
-    const Operand value = value_of(*node.otherwise);
+    const Operand value = element_of(*node.otherwise, sweep);
     const std::optional<double> known = constant(value);
     if (value.poisoned()) return value;
     if (!known || (!is_float(type.dtype) && std::trunc(*known) != *known)) {
@@ -432,7 +437,7 @@ std::optional<Index> Elaborator::index_of(const ast::Expression& expression, Ope
     const std::optional<Index> right = left ? index_of(*binary->right, sweep) : std::nullopt;
     if (!left || !right) return std::nullopt;
     if (right->through != no_scalar && (left->through != no_scalar || binary->sign == "-")) {
-      error("bad-index", expression.at, "expected at most one element of a tensor in an index, added");
+      error("bad-index", expression.at, "expected at most one element of a tensor in an index, and that one added");
       return std::nullopt;
     }
     const Affine offset = binary->sign == "+" ? left->offset + right->offset : left->offset - right->offset;

@@ -6,6 +6,14 @@
 
 namespace descent::frontend {
 
+namespace {
+
+bool within(const Span& inner, const Span& outer) {
+  return inner.source == outer.source && inner.begin >= outer.begin && inner.end <= outer.end;
+}
+
+}  // namespace
+
 Elaborator::Elaborator(const Program& program, Reporter& reporter, std::string graph_name)
     : program_(program), reporter_(reporter), graph_(std::move(graph_name)) {}
 
@@ -26,7 +34,7 @@ void Elaborator::error(std::string id, const Span& at, std::string message, std:
   const Span place = origin(at);
   if (program_.is_library(at)) {
     notes.insert(notes.begin(), {at, "in " + function + " of the standard library"});
-  } else if (inner && inner->call.source && inner->function) {
+  } else if (inner && inner->call.source && inner->function && !within(at, inner->call)) {
     notes.push_back({origin(inner->call), "in this call of " + function});
   }
   reporter_.error(std::move(id), place, std::move(message), std::move(notes));
@@ -121,7 +129,10 @@ std::string Elaborator::describe(const Operand& operand) const {
       operand.is, [](const Poison&) { return std::string("a mistake"); },
       [](const Integer& integer) { return "the integer " + std::to_string(integer.value); },
       [](const Batch&) { return std::string("batch"); }, [](const Real&) { return std::string("a number"); },
-      [](const Form&) { return std::string("an index"); }, [](const Point&) { return std::string("an element"); },
+      [](const Form&) { return std::string("an index"); },
+      [](const Point& point) {
+        return point.shape.empty() ? std::string("an element") : "a tensor of shape " + to_string(point.shape);
+      },
       [&](const Whole& whole) { return to_string(graph_.type(whole.id)); },
       [](const Tuple& tuple) { return std::to_string(tuple.parts.size()) + " values"; });
 }

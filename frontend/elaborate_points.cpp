@@ -214,7 +214,8 @@ Operand Elaborator::primitive(const OpRow& entry, const ast::Call& node, OpenSwe
   }
   if (static_cast<int>(operands.size()) != entry.arity) {
     return poison("argument-count", at,
-                  quoted(node.function.text) + " takes " + std::to_string(entry.arity) + " arguments, found " +
+                  quoted(node.function.text) + " takes " +
+                      counted(static_cast<std::size_t>(entry.arity), "argument", "arguments") + ", found " +
                       std::to_string(operands.size()));
   }
   for (const Operand& operand : operands) {

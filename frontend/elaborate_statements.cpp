@@ -115,7 +115,7 @@ void Elaborator::bind_targets(const ast::Define& node, Operand value) {
   const std::size_t found = tuple ? tuple->parts.size() : 1;
   if (!value.poisoned() && found != node.targets.size()) {
     error("value-count", node.targets[0].name.at,
-          "expected " + std::to_string(found) + " names on the left, found " + std::to_string(node.targets.size()));
+          "expected " + counted(found, "name", "names") + " on the left, found " + std::to_string(node.targets.size()));
     tuple = nullptr;
   }
   for (std::size_t i = 0; i < node.targets.size(); ++i) {
@@ -247,7 +247,7 @@ void Elaborator::return_values(const ast::Return& node, const Span& at) {
   if (declared && declared->size() != node.values.size()) {
     frame().returned = {{Poison{}}};
     return error("value-count", at,
-                 "expected " + std::to_string(declared->size()) + " values as declared, found " +
+                 "expected " + counted(declared->size(), "value", "values") + " as declared, found " +
                      std::to_string(node.values.size()));
   }
   for (std::size_t i = 0; i < node.values.size(); ++i) {

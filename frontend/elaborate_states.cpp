@@ -1,4 +1,6 @@
 // What survives a step: parameters and optimizer states, and how their initial values are drawn.
+#include <utility>
+
 #include "frontend/elaborator.h"
 #include "frontend/lexer.h"
 
@@ -6,6 +8,9 @@ namespace descent::frontend {
 
 // A parameter by its path. In the entry init it is drawn and updated as well.
 Operand Elaborator::declare_parameter(const ast::Parameter& parameter, const std::string& path) {
+  if (frames_.front()->function != program_.model()) {
+    return poison("misplaced-statement", parameter.name.at, "functions with parameters are called in a model only");
+  }
   const std::optional<TensorType> type = tensor_type(*parameter.type);
   if (!type) return {Poison{}};
   if (const auto known = parameters_.find(path); known != parameters_.end()) {
@@ -37,7 +42,9 @@ std::optional<ValueId> Elaborator::declare_state(StateDeclaration declaration, c
   const Span at = frame().call.source ? frame().call : parameter.name.at;
   const ValueId value = graph_.state(declaration.name, declaration.type, origin(at));
   if (seed_) {
+    const std::string binding = std::exchange(frame().binding, parameter.name.text);
     const std::optional<ValueId> drawn = draw(*parameter.initial, declaration.type, declaration.name);
+    frame().binding = binding;
     if (!drawn) return std::nullopt;
     graph_.update(declaration.name, *drawn, origin(at));
   }
@@ -48,6 +55,7 @@ std::optional<ValueId> Elaborator::declare_state(StateDeclaration declaration, c
 // `~ f` or `~ f(…)`: the function receives the declared shape; a number fills it.
 std::optional<ValueId> Elaborator::draw(const ast::Expression& initial, const TensorType& type,
                                         const std::string& site) {
+  const std::size_t known = graph_.graph().values.size();
   const std::string hint = hint_;
   hint_ = site;
   draws_.push_back({type, site});
@@ -58,6 +66,7 @@ std::optional<ValueId> Elaborator::draw(const ast::Expression& initial, const Te
   const Operand value = conform(drawn, type, initial.at, "the initial value of " + quoted(site));
   hint_ = hint;
   const Whole* whole = value.get<Whole>();
+  if (whole && static_cast<std::size_t>(whole->id) >= known) graph_.rename(whole->id, site);
   return whole ? std::optional(whole->id) : std::nullopt;
 }
 

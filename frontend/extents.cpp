@@ -13,6 +13,11 @@ IndexBinding* IndexSet::find(const std::string& name) {
   return found == indices.end() ? nullptr : &*found;
 }
 
+std::string wrong_count(const std::string& name, const TensorType& type, std::size_t found) {
+  return "expected " + counted(type.shape.size(), "index", "indices") + " for " + quoted(name) + ", which is " +
+         to_string(type) + ", found " + std::to_string(found);
+}
+
 void constrain(IndexBinding& index, Extent extent, const std::string& source, const Span& at,
                const ReportError& report) {
   if (index.fixed) return;
@@ -77,7 +82,9 @@ class Inference {
     const std::string source = quoted(subscript.base.text);
     const bool leads = !subscript.at.empty() && std::holds_alternative<ast::Ellipsis>(subscript.at[0]->node);
     const std::size_t named = subscript.at.size() - (leads ? 1 : 0);
-    if (named > type->shape.size() || (!leads && named != type->shape.size())) return;  // reported when it is read
+    if (named > type->shape.size() || (!leads && named != type->shape.size())) {
+      return report_("index-count", at, wrong_count(subscript.base.text, *type, named), {});
+    }
     const std::size_t first = type->shape.size() - named;
     if (leads && indices_.binds_leading && !leading_hidden_) {
       const auto end = type->shape.begin() + static_cast<std::ptrdiff_t>(first);

@@ -24,6 +24,7 @@ struct IndexBinding {
 struct IndexSet {
   std::vector<IndexBinding> indices;
   bool binds_leading = false;
+  Span bound_at;  // of the `...`
   std::optional<Shape> leading;
   std::string leading_source;
   Span leading_at;
@@ -34,6 +35,8 @@ struct IndexSet {
 using FindType = std::function<const TensorType*(const std::string& name)>;
 using ReportError = std::function<void(std::string id, const Span& at, std::string message, std::vector<Note> notes)>;
 
+// "expected 2 indices for 'x', which is f32[3, 4], found 1"
+std::string wrong_count(const std::string& name, const TensorType& type, std::size_t found);
 // Notes that `extent` was seen for the index; reports when another was seen before.
 void constrain(IndexBinding& index, Extent extent, const std::string& source, const Span& at,
                const ReportError& report);

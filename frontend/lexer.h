@@ -10,7 +10,8 @@
 namespace descent::frontend {
 
 struct Token {
-  enum class Kind : std::uint8_t { name, number, text, sign, newline, end } kind = Kind::end;
+  // `bad`: reported already, whatever it breaks says nothing more.
+  enum class Kind : std::uint8_t { name, number, text, sign, newline, bad, end } kind = Kind::end;
   std::string_view text;  // as written; of a `text` without its quotes
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
@@ -21,7 +22,7 @@ inline constexpr std::size_t largest_file = 16u << 20;
 // Words that are never names of values.
 bool is_reserved(std::string_view word);
 
-// The last token is an `end`. What is no token is reported and left out.
+// The last token is an `end`. What is no token is reported and becomes a bad one.
 std::vector<Token> tokenize(const SourceRef& source, Reporter& reporter);
 
 }  // namespace descent::frontend

@@ -46,7 +46,8 @@ void Parser::expected(std::string_view what) {
 }
 
 void Parser::fail(std::string id, Span at, std::string message, std::vector<Note> notes) {
-  if (!failed_) reporter_.error(std::move(id), std::move(at), std::move(message), std::move(notes));
+  if (!failed_ && peek().kind != Token::Kind::bad)
+    reporter_.error(std::move(id), std::move(at), std::move(message), std::move(notes));
   failed_ = true;
   skip_statement();
 }
@@ -103,6 +104,7 @@ std::string Parser::describe(const Token& token) {
     case Token::Kind::name:
     case Token::Kind::number:
     case Token::Kind::sign:
+    case Token::Kind::bad:
       return quoted(token.text);
   }
   return {};

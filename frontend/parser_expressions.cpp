@@ -98,10 +98,11 @@ ast::ExpressionRef Parser::logical_and() {
 
 // negation = "not" negation | comparison
 ast::ExpressionRef Parser::negation() {
+  if (!is("not")) return comparison();
   const Nesting nesting(open_expressions_);
   const std::uint32_t begin = peek().begin;
   if (open_expressions_ > deepest_nesting) return too_deep(begin);
-  if (!accept("not")) return comparison();
+  expect("not");
   ast::ExpressionRef operand = negation();
   return make(ast::Unary{"not", operand}, begin, {operand});
 }
@@ -131,10 +132,11 @@ ast::ExpressionRef Parser::product() {
 
 // unary = "-" unary | power
 ast::ExpressionRef Parser::unary() {
+  if (!is("-")) return power();
   const Nesting nesting(open_expressions_);
   const std::uint32_t begin = peek().begin;
   if (open_expressions_ > deepest_nesting) return too_deep(begin);
-  if (!accept("-")) return power();
+  expect("-");
   ast::ExpressionRef operand = unary();
   return make(ast::Unary{"-", operand}, begin, {operand});
 }
@@ -142,8 +144,10 @@ ast::ExpressionRef Parser::unary() {
 // power = postfix [ "^" unary ]          (so to the right, and tighter than a minus before it)
 ast::ExpressionRef Parser::power() {
   ast::ExpressionRef left = postfix();
-  if (is("^")) return binary(std::move(left), &Parser::unary);
-  return left;
+  if (!is("^")) return left;
+  const Nesting nesting(open_expressions_);
+  if (open_expressions_ > deepest_nesting) return too_deep(left->at.begin);
+  return binary(std::move(left), &Parser::unary);
 }
 
 // postfix = call | subscript | reduction | primary

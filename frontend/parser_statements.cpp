@@ -33,8 +33,8 @@ ast::Statement Parser::statement() {
   return {std::move(node), since(begin)};
 }
 
-// A soft keyword: a name elsewhere, a keyword when a name follows.
-bool Parser::at_word(std::string_view word) const { return is(word) && is_name(1); }
+// A soft keyword: a name elsewhere, a keyword when a word follows.
+bool Parser::at_word(std::string_view word) const { return is(word) && peek(1).kind == Token::Kind::name; }
 
 // statement = "output" define | "loss" define | "metric" define | "yield" define | declare_input | declare_param
 //           | declare_state | return | scan | repeat | update | define

@@ -21,6 +21,10 @@ std::string suggestion(std::string_view name, const std::vector<std::string>& ca
   return near.empty() ? "" : " (did you mean " + quoted(near) + "?)";
 }
 
+std::string counted(std::size_t number, const std::string& one, const std::string& many) {
+  return std::to_string(number) + " " + (number == 1 ? one : many);
+}
+
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 }  // namespace descent::frontend

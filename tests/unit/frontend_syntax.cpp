@@ -98,10 +98,12 @@ TEST_CASE("nesting is bounded") {
   const std::size_t many = 100000;
   std::string sum = "x";
   for (std::size_t i = 0; i < many; ++i) sum += " + x";
+  std::string powers = "x";
+  for (std::size_t i = 0; i < many; ++i) powers += "^x";
   std::string blocks;
   for (std::size_t i = 0; i < many; ++i) blocks += "repeat 2 carry x = x {\n";
   for (const std::string& text :
-       {std::string(many, '('), std::string(many, '-'), sum, std::string(many, '{'), std::string(many, '['),
+       {std::string(many, '('), std::string(many, '-'), sum, powers, std::string(many, '{'), std::string(many, '['),
         "if " + std::string(many, '-'), std::string(200, '(') + "1" + std::string(200, ')')}) {
     const auto file = frontend::parse(source_of("model m() {\n x = " + text + "\n}\n"));
     REQUIRE(!file);

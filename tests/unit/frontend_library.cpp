@@ -1,0 +1,372 @@
+// The standard library against formulas written by hand: each function's Graph is evaluated in double.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <numeric>
+
+#include "frontend/frontend.h"
+#include "ir/match.h"
+
+using namespace descent;
+
+namespace {
+
+using Numbers = std::vector<double>;
+using Tensors = std::unordered_map<std::string, Tensor>;
+
+frontend::Compilation compile(const std::string& text) {
+  auto compiled = frontend::compile(std::make_shared<const Source>(Source{"test.descent", text}), {});
+  if (!compiled) FAIL(text << render(compiled.errors()));
+  CHECK(render(verify(compiled->model)) == "");
+  return *compiled;
+}
+
+Tensor tensor(DType type, std::vector<std::int64_t> shape, Numbers data) {
+  return {{type, Shape(shape.begin(), shape.end()), {}}, std::move(shape), std::move(data)};
+}
+
+Evaluation run(const Graph& graph, std::int64_t batch, const Tensors& inputs, const Tensors& states = {}) {
+  auto result = evaluate(graph, batch, inputs, states);
+  if (!result) FAIL(print(graph) << render(result.errors()));
+  return *result;
+}
+
+void check_close(const Numbers& found, const Numbers& expected, double tolerance = 1e-6) {
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    INFO(i);
+    if (std::isnan(expected[i])) {
+      CHECK(std::isnan(found[i]));
+    } else {
+      CHECK(found[i] == Approx(expected[i]).epsilon(tolerance).margin(tolerance));
+    }
+  }
+}
+
+const Numbers points = {-30, -3, -1, -0.5, 0, 0.25, 1, 4, 30, std::nan("")};
+const std::int64_t rows = 3;
+const std::int64_t columns = 4;
+const Numbers table_x = {0.5, -1, 2, 0.25, 3, 1, -2, 0, -0.5, 1.5, 0.75, -3};
+const Numbers table_y = {1, 0, 0, 1, 0, 1, 1, 0, 1, 1, 0, 0};
+const Numbers labels = {2, 0, 3};
+
+// Evaluates one expression over x, y : f32[batch, 4], p = sigmoid of x, label : i32[batch] in 0 ..< 4.
+Numbers expression(const std::string& text) {
+  const auto compiled = compile(
+      "model m() {\n input x, y : f32[batch, 4]\n input label : i32[batch] in 0 ..< 4\n"
+      " p = sigmoid(x)\n output out = " +
+      text + "\n}\n");
+  Tensors inputs = {{"x", tensor(DType::f32, {rows, columns}, table_x)},
+                    {"y", tensor(DType::f32, {rows, columns}, table_y)},
+                    {"label", tensor(DType::i32, {rows}, labels)}};
+  return run(*compiled.model.entry("predict"), rows, inputs).outputs[0].data;
+}
+
+// By row: f(row of x, row of y, label)
+using OfRow = std::function<double(const double*, const double*, std::size_t)>;
+double mean_of_rows(const OfRow& of_row) {
+  double sum = 0;
+  for (std::size_t r = 0; r < 3; ++r)
+    sum += of_row(&table_x[4 * r], &table_y[4 * r], static_cast<std::size_t>(labels[r]));
+  return sum / 3;
+}
+double mean_of_elements(const std::function<double(double, double)>& of) {
+  double sum = 0;
+  for (std::size_t i = 0; i < 12; ++i) sum += of(table_x[i], table_y[i]);
+  return sum / 12;
+}
+double total(const double* row, const std::function<double(double)>& of) {
+  return of(row[0]) + of(row[1]) + of(row[2]) + of(row[3]);
+}
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double log_of_sum(const double* row) {
+  return std::log(total(row, [](double x) { return std::exp(x); }));
+}
+
+}  // namespace
+
+TEST_CASE("activations are the formulas of their papers") {
+  const double nan = std::nan("");
+  const std::vector<std::pair<std::string, std::function<double(double)>>> table = {
+      {"relu(x)", [](double x) { return x > 0 || std::isnan(x) ? x : 0; }},
+      {"leaky_relu(x)", [](double x) { return x > 0 || std::isnan(x) ? x : 0.01 * x; }},
+      {"leaky_relu(x, 0.2)", [](double x) { return x > 0 || std::isnan(x) ? x : 0.2 * x; }},
+      {"elu(x)", [](double x) { return x > 0 ? x : std::expm1(x); }},
+      {"gelu(x)", [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0))); }},
+      {"gelu_tanh(x)",
+       [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }},
+      {"silu(x)", [](double x) { return x / (1 + std::exp(-x)); }},
+      {"softplus(x)", [nan](double x) { return std::isnan(x) ? nan : std::log1p(std::exp(x)); }},
+      {"sigmoid(x)", sigmoid},
+      {"tanh(x)", [](double x) { return std::tanh(x); }},
+  };
+  for (const auto& [call, formula] : table) {
+    INFO(call);
+    const auto whole = compile("model m() {\n input x : f32[batch]\n output y = " + call + "\n}\n");
+    std::string inside = call;
+    inside.replace(inside.find("(x"), 2, "(x[b]");
+    const auto element = compile("model m() {\n input x : f32[batch]\n output y[b] = " + inside + "\n}\n");
+    const Tensors inputs = {{"x", tensor(DType::f32, {10}, points)}};
+    Numbers expected;
+    for (const double x : points) expected.push_back(formula(x));
+    check_close(run(*whole.model.entry("predict"), 10, inputs).outputs[0].data, expected);
+    check_close(run(*element.model.entry("predict"), 10, inputs).outputs[0].data, expected);
+  }
+}
+
+TEST_CASE("the gradient of relu is 0 at 0: only what is above 0 is selected") {
+  const auto compiled = compile("model m() {\n input x : f32[batch]\n output y = relu(x)\n}\n");
+  CHECK(print(*compiled.model.entry("predict")).find("select(%x[i] <= 0.0, 0.0, %x[i])") != std::string::npos);
+}
+
+TEST_CASE("rows become probabilities, without overflow") {
+  Numbers soft(12);
+  Numbers logs(12);
+  for (std::size_t i = 0; i < 12; ++i) {
+    logs[i] = table_x[i] - log_of_sum(&table_x[i / 4 * 4]);
+    soft[i] = std::exp(logs[i]);
+  }
+  check_close(expression("softmax(x)"), soft);
+  check_close(expression("log_softmax(x)"), logs);
+  check_close(expression("softmax(x * 1000)"), {0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 0});
+}
+
+TEST_CASE("losses and metrics are means over the rows") {
+  const auto squared = [](const double* x, const double* y, std::size_t) {
+    double sum = 0;
+    for (int i = 0; i < 4; ++i) sum += (x[i] - y[i]) * (x[i] - y[i]);
+    return sum;
+  };
+  const auto negative_log = [](const double* x, const double*, std::size_t label) { return log_of_sum(x) - x[label]; };
+  const auto one_hot = [](const double* x, const double* y, std::size_t) {
+    double sum = 0;
+    for (int i = 0; i < 4; ++i) sum -= y[i] * std::log(sigmoid(x[i]));
+    return sum;
+  };
+  const auto binary = [](double x, double y) {
+    return -(y * std::log(sigmoid(x)) + (1 - y) * std::log(1 - sigmoid(x)));
+  };
+  const std::vector<std::pair<std::string, double>> table = {
+      {"mean_squared_error(x, y)", mean_of_rows(squared) / 4},
+      {"half_squared_error(x, y)", mean_of_rows(squared) / 2},
+      {"mean_absolute_error(x, y)", mean_of_elements([](double x, double y) { return std::abs(x - y); })},
+      {"binary_cross_entropy(p, y)", mean_of_elements(binary)},
+      {"binary_cross_entropy_logits(x, y)", mean_of_elements(binary)},
+      {"binary_cross_entropy(y, y)", 0},
+      {"binary_cross_entropy(1 - y, y)", 100},
+      {"binary_cross_entropy_logits(1000 * (1 - 2 * y), y)", 1000},
+      {"categorical_cross_entropy(p, y)", mean_of_rows(one_hot)},
+      {"cross_entropy(x, label)", mean_of_rows(negative_log)},
+      {"cross_entropy(x * 1000, label)", (0 + 0 + 4500) / 3.0},
+      {"accuracy(x, label)", 2 / 3.0},
+      {"binary_accuracy(p, y)", mean_of_elements([](double x, double y) { return (x > 0) == (y > 0.5); })},
+      {"binary_accuracy(x, y, threshold = 0)",
+       mean_of_elements([](double x, double y) { return (x > 0) == (y > 0.5); })},
+      {"l1(x, 0.1)", 1.2 * mean_of_elements([](double x, double) { return std::abs(x); })},
+      {"l2(x, 0.1)", 1.2 * mean_of_elements([](double x, double) { return x * x; })},
+  };
+  for (const auto& [call, expected] : table) {
+    INFO(call);
+    check_close(expression(call), {expected});
+  }
+}
+
+TEST_CASE("layers rearrange and look up") {
+  check_close(expression("one_hot(label, 4)"), {0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1});
+  Numbers normal(12);
+  for (std::size_t r = 0; r < 3; ++r) {
+    const double* row = &table_x[4 * r];
+    const double mean = total(row, [](double x) { return x; }) / 4;
+    const double variance = total(row, [&](double x) { return (x - mean) * (x - mean); }) / 4;
+    for (std::size_t i = 0; i < 4; ++i) normal[4 * r + i] = (row[i] - mean) / std::sqrt(variance + 1e-5);
+  }
+  const auto compiled = compile(
+      "model m() {\n input x : f32[batch, 4]\n input k : i32[batch] in 0 ..< 3\n output n = layer_norm(x)\n"
+      " output l = linear(x, 2)\n output e = embedding(k, 3, 2)\n output t = transpose(l.linear.weight)\n}\n");
+  const Tensors inputs = {{"x", tensor(DType::f32, {rows, columns}, table_x)},
+                          {"k", tensor(DType::i32, {3}, {2, 0, 2})}};
+  const Tensors states = {{"n.layer_norm.scale", tensor(DType::f32, {4}, {1, 1, 1, 1})},
+                          {"n.layer_norm.shift", tensor(DType::f32, {4}, {0, 0, 0, 0})},
+                          {"l.linear.weight", tensor(DType::f32, {4, 2}, {1, 2, 3, 4, 5, 6, 7, 8})},
+                          {"l.linear.bias", tensor(DType::f32, {2}, {100, 200})},
+                          {"e.embedding.table", tensor(DType::f32, {3, 2}, {1, 2, 3, 4, 5, 6})}};
+  const Evaluation result = run(*compiled.model.entry("predict"), rows, inputs, states);
+  check_close(result.outputs[0].data, normal);
+  Numbers product(6);
+  for (std::size_t r = 0; r < 3; ++r) {
+    for (std::size_t j = 0; j < 2; ++j) {
+      product[2 * r + j] = 100.0 * static_cast<double>(j + 1);
+      for (std::size_t i = 0; i < 4; ++i) product[2 * r + j] += table_x[4 * r + i] * static_cast<double>(2 * i + j + 1);
+    }
+  }
+  check_close(result.outputs[1].data, product);
+  check_close(result.outputs[2].data, {5, 6, 1, 2, 5, 6});
+  check_close(result.outputs[3].data, {1, 3, 5, 7, 2, 4, 6, 8});
+}
+
+TEST_CASE("windows slide, tiles pool, images flatten") {
+  const auto compiled = compile(
+      "model m() {\n input x : f32[batch, 1, 3, 3]\n output c = conv2d(x, 1)\n output most = max_pool2d(x)\n"
+      " output mean = mean_pool2d(x, 3)\n output f = flatten(x)\n}\n");
+  const Numbers image = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  const Tensors states = {{"c.conv2d.weight", tensor(DType::f32, {1, 1, 3, 3}, {1, 0, 0, 0, 0, 0, 0, 0, 10})},
+                          {"c.conv2d.bias", tensor(DType::f32, {1}, {1000})}};
+  const Evaluation result =
+      run(*compiled.model.entry("predict"), 1, {{"x", tensor(DType::f32, {1, 1, 3, 3}, image)}}, states);
+  check_close(result.outputs[0].data, {1050, 1060, 1000, 1080, 1091, 1002, 1000, 1004, 1005});
+  check_close(result.outputs[1].data, {5});
+  check_close(result.outputs[2].data, {5});
+  check_close(result.outputs[3].data, image);
+}
+
+namespace {
+
+// The step with each gradient as an input, so that an optimizer is seen alone.
+Graph with_given_gradients(const Graph& step) {
+  GraphBuilder builder("step");
+  std::vector<ValueId> to(step.values.size(), -1);
+  for (std::size_t node = 0; node < step.nodes.size(); ++node) {
+    if (std::holds_alternative<Gradient>(step.nodes[node].op)) {
+      const ValueId result = step.nodes[node].results[0];
+      to[static_cast<std::size_t>(result)] = builder.input("gradient", step.type(result));
+    } else {
+      copy_node(builder, step, static_cast<NodeId>(node), to);
+    }
+  }
+  return std::move(builder).finish();
+}
+
+// w after each of three steps from w = 1 with gradients 0.5, -2, 0.1 (of w[0]) and `steps` = 10.
+Numbers train(const std::string& optimizer) {
+  const auto compiled = compile(
+      "model m() {\n param w : f32[1] ~ ones\n input x : f32[batch]\n loss e = mean[b](x[b] * w[0])\n}\n"
+      "train t = m() {\n optimizer = " +
+      optimizer + "\n}\n");
+  const Graph graph = with_given_gradients(*compiled.model.entry("step"));
+  Tensors states;
+  for (const auto& [name, value] :
+       run(*compiled.model.entry("init"), 1, {{"seed", tensor(DType::i32, {}, {1})}}).updates) {
+    states[name] = value;
+  }
+  Numbers weights;
+  for (const double gradient : {0.5, -2.0, 0.1}) {
+    Tensors inputs = {{"x", tensor(DType::f32, {1}, {0})},
+                      {"step", tensor(DType::i32, {}, {static_cast<double>(weights.size() + 1)})},
+                      {"steps", tensor(DType::i32, {}, {10})},
+                      {"seed", tensor(DType::i32, {}, {1})},
+                      {"gradient", tensor(DType::f32, {1}, {gradient})}};
+    for (const frontend::Rate& rate : compiled.rates) inputs[rate.name] = tensor(DType::f64, {}, {rate.value});
+    for (const auto& [name, value] : run(graph, 1, inputs, states).updates) states[name] = value;
+    weights.push_back(states.at("w").data[0]);
+  }
+  return weights;
+}
+
+// The same by a function w, g, step → w.
+Numbers by_hand(const std::function<double(double, double, int)>& update) {
+  Numbers weights;
+  double w = 1;
+  for (const double gradient : {0.5, -2.0, 0.1}) {
+    w = update(w, gradient, static_cast<int>(weights.size()) + 1);
+    weights.push_back(w);
+  }
+  return weights;
+}
+
+}  // namespace
+
+TEST_CASE("optimizers take PyTorch's steps") {
+  check_close(train("sgd(0.1)"), by_hand([](double w, double g, int) { return w - 0.1 * g; }));
+  double v = 0;
+  check_close(train("momentum(0.1)"), by_hand([&](double w, double g, int) { return w - 0.1 * (v = 0.9 * v + g); }));
+  v = 0;
+  check_close(train("nesterov(0.1)"), by_hand([&](double w, double g, int) {
+                v = 0.9 * v + g;
+                return w - 0.1 * (g + 0.9 * v);
+              }));
+  v = 0;
+  check_close(train("rmsprop(0.1)"), by_hand([&](double w, double g, int) {
+                v = 0.99 * v + 0.01 * g * g;
+                return w - 0.1 * g / (std::sqrt(v) + 1e-8);
+              }));
+  for (const double decay : {0.0, 0.01}) {
+    v = 0;
+    double m = 0;
+    const auto adam = [&](double w, double g, int step) {
+      m = 0.9 * m + 0.1 * g;
+      v = 0.999 * v + 0.001 * g * g;
+      const double first = m / (1 - std::pow(0.9, step));
+      const double second = v / (1 - std::pow(0.999, step));
+      return w - 0.1 * decay * w - 0.1 * first / (std::sqrt(second) + 1e-8);
+    };
+    check_close(train(decay == 0 ? "adam(0.1)" : "adamw(0.1)"), by_hand(adam));
+  }
+}
+
+TEST_CASE("schedules follow the step") {
+  const auto rates = [](const std::string& schedule) {
+    const Numbers weights = train("sgd(" + schedule + ")");
+    return Numbers{(1 - weights[0]) / 0.5, (weights[0] - weights[1]) / -2.0, (weights[1] - weights[2]) / 0.1};
+  };
+  check_close(rates("constant(0.3)"), {0.3, 0.3, 0.3});
+  check_close(rates("warm(0.3, 3)"), {0.1, 0.2, 0.3});
+  check_close(rates("step_decay(0.8, 2, 0.5)"), {0.8, 0.8, 0.4});
+  check_close(rates("exponential(0.8, 2, 0.25)"), {0.8, 0.4, 0.2});
+  check_close(rates("exponential(0.8, 2, 0.25, warmup = 2)"), {0.4, 0.4, 0.2});
+  const auto wave = [](double part) { return 0.5 * (1 + std::cos(M_PI * part)); };
+  check_close(rates("cosine(1)"), {wave(0.1), wave(0.2), wave(0.3)});
+  check_close(rates("cosine(1, warmup = 2)"), {0.5, wave(0), wave(1 / 8.0)});
+  check_close(rates("2 * cosine(1, floor = 0.5) - 1"), {wave(0.1), wave(0.2), wave(0.3)});
+}
+
+TEST_CASE("initial values have the stated spread") {
+  struct Case {
+    std::string initial;
+    double deviation;
+    double bound;
+  };
+  const double none = 1e9;
+  const std::vector<Case> table = {
+      {"uniform(-2, 1)", 3 / std::sqrt(12.0), 2},
+      {"normal(0.3)", 0.3, none},
+      {"glorot_uniform(200, 100)", std::sqrt(2 / 300.0), std::sqrt(6 / 300.0)},
+      {"glorot_normal(200, 100)", std::sqrt(2 / 300.0), none},
+      {"he_uniform(50)", std::sqrt(2 / 50.0), std::sqrt(6 / 50.0)},
+      {"he_normal(50)", std::sqrt(2 / 50.0), none},
+      {"zeros", 0, 0},
+      {"ones", 0, 1},
+      {"constant(-0.5)", 0, 0.5},
+      {"0.25", 0, 0.25},
+  };
+  for (const Case& one : table) {
+    INFO(one.initial);
+    const auto compiled = compile("model m() {\n param w : f32[100, 50] ~ " + one.initial + "\n output y = w\n}\n");
+    const Evaluation result = run(*compiled.model.entry("init"), 1, {{"seed", tensor(DType::i32, {}, {5})}});
+    const Numbers& drawn = result.updates[0].second.data;
+    const double mean = std::accumulate(drawn.begin(), drawn.end(), 0.0) / 5000;
+    double variance = 0;
+    double largest = 0;
+    for (const double value : drawn) {
+      variance += (value - mean) * (value - mean) / 5000;
+      largest = std::max(largest, std::abs(value));
+    }
+    CHECK(std::sqrt(variance) == Approx(one.deviation).epsilon(0.03));
+    CHECK(largest <= one.bound * (1 + 1e-6));
+    if (one.bound < none) CHECK(largest >= one.bound * 0.98);
+  }
+}
+
+TEST_CASE("every function and optimizer of the library stands in these tests") {
+  std::ifstream file(DESCENT_SOURCE_DIR "/tests/unit/frontend_library.cpp");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  for (const SourceRef& source : frontend::standard_library()) {
+    const auto parsed = frontend::parse(source);
+    if (!parsed) FAIL(render(parsed.errors()));
+    for (const auto& function : parsed->functions) {
+      INFO(function.name.text);
+      const bool called = text.find(function.name.text + "(") != std::string::npos;
+      CHECK((called || text.find('"' + function.name.text + '"') != std::string::npos));
+    }
+  }
+}
