@@ -1,0 +1,62 @@
+// descent build: an object file, LLVM text or assembly with the model's entries.
+#include <map>
+#include <span>
+
+#include "descent/tools.h"
+#include "driver/commands/command.h"
+#include "fmt/format.h"
+#include "runtime/data/file.h"
+
+namespace descent::command {
+namespace {
+
+struct BuildOptions {
+  ModelOptions model;
+  std::string out;
+  std::string triple, cpu;
+  Artifact artifact = Artifact::object;
+};
+
+int run(const BuildOptions& wanted) {
+  Result<CompileOptions> options = wanted.model.compile_options();
+  if (!options) return fail(options.errors());
+  options->triple = wanted.triple;
+  options->cpu = wanted.cpu;
+  Result<Program> program = compile_file(wanted.model.file, *options);
+  if (!program) return fail(program.errors());
+  Result<std::string> artifact = build(*program, wanted.artifact);
+  if (!artifact) return fail(artifact.errors());
+  auto written = data::write_file(wanted.out, data::bytes_of_text(*artifact));
+  if (!written) return fail(data::to_string(written.error()));
+  fmt::print("{}: {} bytes; the arena takes {} bytes, 64-byte aligned; at most {} rows\n", wanted.out, *written,
+             program->arena_bytes(), program->largest_batch());
+  for (const char* entry : {"init", "step", "evaluate", "report", "predict"}) {
+    if (program->has(entry)) fmt::print("  void {}_{}(const DescentCall*)\n", program->name(), entry);
+  }
+  return done;
+}
+
+}  // namespace
+
+void add_build(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("build", "Write an object file (or LLVM text, or assembly) for any processor");
+  auto options = std::make_shared<BuildOptions>();
+  options->model.add_to(*command);
+  const std::map<std::string, Artifact> kinds{
+      {"obj", Artifact::object}, {"llvm", Artifact::llvm}, {"asm", Artifact::assembly}};
+  command->add_option("-o,--output", options->out, "The file to write")->required()->type_name("OUT");
+  command->add_option("--emit", options->artifact, "obj (default), llvm or asm")
+      ->type_name("KIND")
+      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case).description(""));
+  command->add_option("--target", options->triple, "The target, such as aarch64-linux-gnu (default: this machine)")
+      ->type_name("TRIPLE");
+  command->add_option("--cpu", options->cpu, "The processor, by LLVM's name, such as cortex-a72")->type_name("NAME");
+  command->footer(
+      "The entries are C functions over runtime/abi.h: MODEL_step(const DescentCall*).\n\n"
+      "Examples:\n"
+      "  descent build digits.descent -o digits.o\n"
+      "  descent build digits.descent -o digits.o --target aarch64-linux-gnu --cpu cortex-a72");
+  command->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace descent::command

@@ -1,0 +1,74 @@
+#include "driver/commands/progress.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "driver/commands/command.h"
+#include "fmt/format.h"
+
+namespace descent::command {
+namespace {
+
+constexpr int bar_width = 30;
+constexpr std::chrono::milliseconds redraw_after{100};
+
+std::string bytes_text(std::int64_t bytes) {
+  if (bytes < 10'000) return fmt::format("{} bytes", bytes);
+  if (bytes < 10'000'000) return fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3);
+  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+}  // namespace
+
+std::string values_text(const NamedValues& values) {
+  std::string text;
+  for (const auto& [name, value] : values) text += fmt::format("{}{} {:.6g}", text.empty() ? "" : "  ", name, value);
+  return text;
+}
+
+Progress::Progress(const Training& training, std::string name, bool quiet)
+    : training_(training), name_(std::move(name)), quiet_(quiet), bar_(!quiet && is_terminal(STDERR_FILENO)) {}
+
+void Progress::begin(const Program& program, const Trainer& trainer) const {
+  if (quiet_) return;
+  const Timings& took = trainer.timings();
+  const std::string test = training_.test_rows() > 0 ? fmt::format(", {} to test", training_.test_rows()) : "";
+  fmt::print("{}: {} rows{}; {} epochs of {} steps; batch {}; {} threads; arena {}; compiled in {:.0f} ms\n", name_,
+             training_.rows(), test, training_.epochs(), training_.steps_per_epoch(), program.largest_batch(),
+             trainer.threads(), bytes_text(program.arena_bytes()),
+             1e3 * (took.parse + took.passes + took.lower + took.codegen));
+  std::fflush(stdout);
+}
+
+void Progress::step(std::int64_t step, double loss) {
+  if (!bar_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - drawn_ < redraw_after) return;
+  drawn_ = now;
+  shown_ = true;
+  const double share = static_cast<double>(step) / static_cast<double>(training_.steps_per_epoch());
+  const int filled = static_cast<int>(share * bar_width);
+  fmt::print(stderr, "\r\x1b[Kepoch {}/{} [{:=<{}}{: <{}}] {:3.0f} %  loss {:.4g}", training_.epochs_done() + 1,
+             training_.epochs(), "", filled, "", bar_width - filled, 100 * share, loss);
+  std::fflush(stderr);
+}
+
+void Progress::epoch(const EpochReport& report) {
+  seconds_ += report.seconds;
+  if (quiet_ || report.evaluation.empty()) return;
+  clear();
+  fmt::print("epoch {}/{}  {}  | {}: {}  | {:.2f} s\n", report.epoch, training_.epochs(), values_text(report.losses),
+             training_.test_rows() > 0 ? "test" : "data", values_text(report.evaluation), seconds_);
+  std::fflush(stdout);
+  seconds_ = 0;
+}
+
+void Progress::clear() {
+  if (!shown_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  std::fflush(stderr);
+  shown_ = false;
+}
+
+}  // namespace descent::command

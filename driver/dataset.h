@@ -1,0 +1,51 @@
+// The data of a train block, resident, and its batches.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "descent/descent.h"
+#include "driver/data_source.h"
+
+namespace descent {
+
+struct Column {
+  std::string input;
+  data::Array values;  // of the input's own type
+  bool by_row = true;  // the first axis is batch; otherwise every step gets the whole array
+  Span at;
+};
+
+struct Dataset {
+  std::vector<Column> columns;
+  std::int64_t rows = 0;
+};
+
+// Reads what the bindings name and checks it against the program's inputs.
+Result<Dataset> load_dataset(const Program& program, const std::vector<frontend::DataBinding>& bindings,
+                             const DataFolders& folders);
+
+// Arrays that already fit these inputs; every data input among `ports` must be there, all with the same rows.
+Result<Dataset> dataset_of(const std::vector<Port>& ports,
+                           const std::vector<std::pair<std::string, data::Array>>& arrays);
+
+// Picks rows into memory of its own, the same for every batch.
+class Batcher {
+ public:
+  Batcher(const Dataset& dataset, std::int64_t largest_batch);
+
+  // The values of these rows; they stay until the next call.
+  std::span<const Feed> take(std::span<const std::int64_t> rows);
+  // Rows begin, begin + 1, …
+  std::span<const Feed> take(std::int64_t begin, std::int64_t count);
+
+ private:
+  void show(std::int64_t rows);
+
+  const Dataset* dataset_;
+  std::vector<std::vector<std::byte>> memory_;  // per column
+  std::vector<Feed> feeds_;
+};
+
+}  // namespace descent

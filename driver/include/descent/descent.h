@@ -1,0 +1,161 @@
+// The public door: compile a model, train it, predict with it, from C++.
+//
+//   auto program = descent::compile_file("digits.descent");
+//   if (!program) std::cerr << descent::render(program.errors());
+//   auto trainer = descent::Trainer::create(*program);
+//   trainer->init(1);
+//   auto losses = trainer->step(rows, {{{"pixel", pixels}, {"label", labels}}});
+//
+// Nothing throws: what the user got wrong comes back as Diagnostics. A status without a value is a Diagnostics too,
+// empty when all went well. Training on the data that a model file names is in descent/training.h; looking at stages,
+// building object files and checking gradients in descent/tools.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ir/diagnostics.h"
+#include "ir/type.h"
+#include "runtime/data/array.h"
+
+namespace descent {
+
+struct Model;
+namespace loop {
+struct Program;
+}
+namespace frontend {
+struct Compilation;
+struct TrainBlock;
+}  // namespace frontend
+
+struct CompileOptions {
+  std::string train;  // the name of the train block; empty: the first
+  // NAME=VALUE: a size of the model, a setting of the train block, an argument of its optimizer.
+  std::vector<std::pair<std::string, std::string>> set;
+  std::int64_t largest_batch = 0;  // 0: the train block's batch, without one 64
+  int lanes = 0;                   // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
+  std::string triple, cpu;         // the machine to compile for, LLVM's names; empty: this one
+};
+
+// What a stage took, in seconds.
+struct Timings {
+  double parse = 0;    // text → Graph
+  double passes = 0;   // Graph → Graph
+  double lower = 0;    // Graph → Loop
+  double codegen = 0;  // Loop → machine code; filled by Trainer
+};
+
+// A value that enters or leaves an entry.
+struct Port {
+  enum class Kind : std::uint8_t { data, clock, rate, output, loss, metric } kind = Kind::data;
+  std::string name;
+  TensorType type;
+};
+
+// A compiled model: a value, cheap to copy.
+class Program {
+ public:
+  struct Parts;
+  explicit Program(std::shared_ptr<const Parts> parts) : parts_(std::move(parts)) {}
+
+  const std::string& name() const;
+  std::int64_t largest_batch() const;
+  std::int64_t arena_bytes() const;
+  const Timings& timings() const;
+
+  bool has(std::string_view entry) const;  // init, step, evaluate, report, predict
+  // In the order of the entry's pointers; empty when there is no such entry. Inputs of kind `clock` (seed, step,
+  // steps) and `rate` are fed by the Trainer.
+  const std::vector<Port>& inputs(std::string_view entry) const;
+  const std::vector<Port>& outputs(std::string_view entry) const;
+
+  const Model* graph() const;  // as the front end made it; null when the text was a Loop program
+  const Model* step() const;   // after all Graph passes; null likewise
+  const loop::Program& loop() const;
+  const frontend::TrainBlock* train() const;  // null without one
+  const Parts& parts() const { return *parts_; }
+
+ private:
+  std::shared_ptr<const Parts> parts_;
+};
+
+// A model file, or a printed Graph or Loop program (`descent graph 1`, `descent loop 1`): told apart by the first line
+// that is neither blank nor a comment. Whatever the file is called.
+Result<Program> compile_file(const std::string& path, const CompileOptions& options = {});
+Result<Program> compile_text(std::string name, std::string text, const CompileOptions& options = {});
+
+// The names of a model file's train blocks, in order; none in a printed Graph or Loop program.
+Result<std::vector<std::string>> train_blocks(const std::string& path);
+
+// Values for one input, row-major, `rows` standing for batch. Booleans are bytes 0 and 1. Not owned.
+struct Feed {
+  using Values = std::variant<std::span<const float>, std::span<const double>, std::span<const std::int32_t>,
+                              std::span<const std::uint8_t>>;
+  std::string_view name;
+  Values values;
+
+  template <class Container>
+  Feed(std::string_view name, const Container& container) : name(name), values(std::span(container)) {}
+  Feed(std::string_view name, Values values) : name(name), values(values) {}
+};
+
+struct TrainerOptions {
+  int threads = 0;           // 0: one per processor that this process may use
+  bool force_parts = false;  // for tests: every parallel loop cut into as many parts as there are threads
+};
+
+// A model at work: machine code, one arena with all states, a pool of threads. Not for use by two threads at once.
+class Trainer {
+ public:
+  static Result<Trainer> create(const Program& program, const TrainerOptions& options = {});
+  Trainer(Trainer&&) noexcept;
+  Trainer& operator=(Trainer&&) noexcept;
+  ~Trainer();
+
+  const Program& program() const;
+  const Timings& timings() const;  // all four
+  int threads() const;
+
+  // States from their initialisers (zeros where there are none); the next step is step 1. 0 ≤ seed < 2^31.
+  Diagnostics init(std::int64_t seed);
+  // What `steps` tells schedules; 1 until set.
+  void set_total_steps(std::int64_t steps);
+  std::int64_t steps_taken() const;
+
+  // One update. The losses, in the order of the step's outputs of that kind; they stay until the next call. Allocates
+  // nothing. 1 ≤ rows ≤ program().largest_batch(). Values of the wrong type, number or range are diagnostics.
+  Result<std::span<const double>> step(std::int64_t rows, std::span<const Feed> feeds);
+  // Losses and metrics of these rows, in the order of outputs("evaluate"), likewise.
+  Result<std::span<const double>> evaluate(std::int64_t rows, std::span<const Feed> feeds);
+  // The outputs, in the order of outputs("predict").
+  Result<std::vector<data::Array>> predict(std::int64_t rows, std::span<const Feed> feeds);
+  // The metrics that join batches by a formula of their own, from the joined parts NAME.0, NAME.1, …
+  Result<std::span<const double>> report(std::span<const Feed> parts);
+
+  // A rate is data: setting one recompiles nothing.
+  Diagnostics set(std::string_view rate, double value);
+  Result<double> rate(std::string_view name) const;
+
+  // A state by name, in its logical shape.
+  Result<data::Array> parameter(std::string_view name) const;
+  Diagnostics set_parameter(std::string_view name, const data::Array& value);
+
+  // safetensors: all states but the optimizer's, which is what prediction needs. Written whole or not at all. Loading
+  // wants every one of them with its shape and nothing else; `at`: where the file is named, for diagnostics.
+  Diagnostics save(const std::string& path) const;
+  Diagnostics load(const std::string& path, const Span& at = {});
+
+ private:
+  struct Parts;
+  explicit Trainer(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace descent

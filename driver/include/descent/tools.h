@@ -1,0 +1,41 @@
+// Looking at a program, checking its gradients, building artifacts.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "descent/descent.h"
+
+namespace descent {
+
+// The ladder of stages, in order: ast, graph, step, loop, llvm, asm.
+const std::vector<std::string>& stages();
+
+struct InspectOptions {
+  std::string stage = "graph";
+  std::string pass;    // not empty: the Graph before and after this pass instead of a stage
+  std::string kernel;  // only this kernel; stages loop, llvm and asm
+  std::string entry;   // only this entry; all stages but ast
+};
+// The text of a stage.
+Result<std::string> inspect(const Program& program, const InspectOptions& options);
+
+enum class Artifact : std::uint8_t { object, llvm, assembly };
+// The bytes of an artifact with all entries, for the machine the program was compiled for.
+Result<std::string> build(const Program& program, Artifact artifact);
+
+// A gradient that the text asks for, against central differences in double on small random data.
+struct GradientCheck {
+  std::string of;        // a loss, or the value's name
+  std::string by;        // the parameter or input
+  double deviation = 0;  // the largest |gradient - difference|, divided by the largest |gradient| of the tensor
+  std::string place;     // where: "[3, 1]", or "along a random direction"
+  double gradient = 0;   // there
+  double difference = 0;
+  bool passed = true;
+};
+inline constexpr double gradient_tolerance = 1e-4;
+Result<std::vector<GradientCheck>> check_gradients(const Program& program, std::uint64_t seed = 1);
+
+}  // namespace descent

@@ -1,0 +1,72 @@
+// Training on the data that a train block names: reading, epochs, evaluation.
+//
+//   auto training = descent::Training::prepare(program, {});
+//   while (!training->done()) {
+//     auto epoch = training->run_epoch();
+//     if (!epoch) return fail(epoch.errors());
+//   }
+//   training->trainer().save("weights.safetensors");
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "descent/descent.h"
+
+namespace descent {
+
+struct TrainingOptions {
+  std::string data_folder;  // where data files are looked for besides the model's folder and $DESCENT_DATA
+  TrainerOptions trainer;
+};
+
+using NamedValues = std::vector<std::pair<std::string, double>>;
+
+struct EpochReport {
+  std::int64_t epoch = 0;  // from 1
+  std::int64_t step = 0;   // taken so far
+  NamedValues losses;      // Σ rows·loss / Σ rows over the epoch, as the steps saw them
+  // Of the test data, without it of the training data: losses and metrics. Empty between reports.
+  NamedValues evaluation;
+  double seconds = 0;  // of the steps
+};
+
+// One train block at work. Epochs visit rows in an order that depends on seed and epoch alone; the last batch of an
+// epoch is as short as it is.
+class Training {
+ public:
+  // Reads all data, checks it against the inputs, makes machine code and initial weights.
+  static Result<Training> prepare(const Program& program, const TrainingOptions& options = {});
+  Training(Training&&) noexcept;
+  Training& operator=(Training&&) noexcept;
+  ~Training();
+
+  Trainer& trainer();
+  std::int64_t epochs() const;
+  std::int64_t epochs_done() const;
+  std::int64_t rows() const;       // of the training data
+  std::int64_t test_rows() const;  // 0 without test data
+  std::int64_t steps_per_epoch() const;
+  bool done() const { return epochs_done() >= epochs(); }
+
+  // Called after each step with the steps done in this epoch and the step's first loss.
+  using Progress = std::function<void(std::int64_t step, double loss)>;
+  // The next epoch. A loss that is not finite ends it with a diagnostic naming step and epoch.
+  Result<EpochReport> run_epoch(const Progress& progress = {});
+
+  // Losses and metrics of the test data (the training data without it), batches joined: Σ rows·e / Σ rows.
+  Result<NamedValues> evaluate();
+  // The outputs for the first `rows` rows of that data.
+  Result<std::vector<data::Array>> predict(std::int64_t rows);
+
+ private:
+  struct Parts;
+  explicit Training(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace descent

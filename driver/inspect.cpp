@@ -1,0 +1,143 @@
+// Every stage of a program as text, and artifacts.
+#include <algorithm>
+#include <array>
+
+#include "codegen/llvm.h"
+#include "descent/tools.h"
+#include "driver/loop_parts.h"
+#include "driver/program.h"
+#include "fmt/format.h"
+#include "passes/pipeline.h"
+
+namespace descent {
+namespace {
+
+Diagnostic unknown(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
+  std::string all;
+  for (const std::string& candidate : known) all += (all.empty() ? "" : ", ") + candidate;
+  std::vector<Note> notes = did_you_mean({}, name, known);
+  if (notes.empty() && known.size() <= 20) notes.push_back({{}, fmt::format("there are {}", all)});
+  return diagnostic(fmt::format("unknown-{}", what), {}, fmt::format("there is no {} '{}'", what, name),
+                    std::move(notes));
+}
+
+template <class Items>
+std::vector<std::string> names_of(const Items& items) {
+  std::vector<std::string> names;
+  for (const auto& item : items) names.emplace_back(item.name);
+  return names;
+}
+
+Model with_entry(Model model, const std::string& entry) {
+  if (!entry.empty()) std::erase_if(model.entries, [&](const Graph& graph) { return graph.name != entry; });
+  return model;
+}
+
+Result<std::string> print_graph(const Program& program, const Model* model, const InspectOptions& options) {
+  if (!model) {
+    return diagnostic("no-such-stage", {},
+                      fmt::format("'{}' is a printed Loop program: it has no stage '{}', only loop, llvm and asm",
+                                  program.parts().source->name, options.stage));
+  }
+  if (!options.kernel.empty()) {
+    return diagnostic("no-such-part", {},
+                      fmt::format("stage '{}' has no kernels yet; loop, llvm and asm do", options.stage));
+  }
+  return print(with_entry(*model, options.entry));
+}
+
+Result<std::string> ast_stage(const Program& program, const InspectOptions& options) {
+  if (!program.parts().compilation) {
+    return diagnostic(
+        "no-such-stage", {},
+        fmt::format("'{}' is a printed program: only a model file has the stage 'ast'", program.parts().source->name));
+  }
+  if (!options.kernel.empty() || !options.entry.empty()) {
+    return diagnostic("no-such-part", {}, "stage 'ast' has no entries or kernels; it is the file as a whole");
+  }
+  Result<frontend::ast::File> file = frontend::parse(program.parts().source);
+  if (!file) return file.errors();
+  return frontend::ast::print(*file);
+}
+
+Result<std::string> graph_stage(const Program& program, const InspectOptions& options) {
+  return print_graph(program, program.graph(), options);
+}
+Result<std::string> step_stage(const Program& program, const InspectOptions& options) {
+  return print_graph(program, program.step(), options);
+}
+
+loop::Program chosen_part(const Program& program, const InspectOptions& options) {
+  loop::Program part = program.loop();
+  if (!options.entry.empty()) part = only_entry(part, options.entry);
+  if (!options.kernel.empty()) part = only_kernel(part, options.kernel);
+  return part;
+}
+
+Result<std::string> loop_stage(const Program& program, const InspectOptions& options) {
+  const loop::Program part = chosen_part(program, options);
+  return options.kernel.empty() ? loop::print(part) : loop::print(part.kernels.front());
+}
+Result<std::string> llvm_stage(const Program& program, const InspectOptions& options) {
+  return codegen::emit(chosen_part(program, options), program.parts().machine, codegen::Emit::llvm);
+}
+Result<std::string> assembly_stage(const Program& program, const InspectOptions& options) {
+  return codegen::emit(chosen_part(program, options), program.parts().machine, codegen::Emit::assembly);
+}
+
+struct Stage {
+  std::string_view name;
+  Result<std::string> (*print)(const Program&, const InspectOptions&);
+};
+// The ladder: from what was written to what runs.
+constexpr std::array ladder{
+    Stage{"ast", ast_stage},   Stage{"graph", graph_stage}, Stage{"step", step_stage},
+    Stage{"loop", loop_stage}, Stage{"llvm", llvm_stage},   Stage{"asm", assembly_stage},
+};
+
+Result<std::string> around_pass(const Program& program, const InspectOptions& options) {
+  const Pass* wanted = find_pass(options.pass);
+  if (!wanted) return unknown("pass", options.pass, names_of(graph_passes()));
+  if (!program.graph()) {
+    return diagnostic("no-such-stage", {},
+                      fmt::format("'{}' is a printed Loop program: no pass runs on it", program.parts().source->name));
+  }
+  std::string text;
+  run_passes(*program.graph(), [&](const Pass& pass, const Model& before, const Model& after, double) {
+    if (&pass != wanted) return;
+    text = fmt::format("# before {}\n{}\n# after {}: {}\n{}", pass.name, print(with_entry(before, options.entry)),
+                       pass.name, pass.summary, print(with_entry(after, options.entry)));
+  });
+  return text;
+}
+
+}  // namespace
+
+const std::vector<std::string>& stages() {
+  static const std::vector<std::string> names = names_of(ladder);
+  return names;
+}
+
+Result<std::string> inspect(const Program& program, const InspectOptions& options) {
+  const auto stage =
+      std::find_if(ladder.begin(), ladder.end(), [&](const Stage& s) { return s.name == options.stage; });
+  if (stage == ladder.end()) return unknown("stage", options.stage, stages());
+  if (!options.entry.empty() && !program.has(options.entry)) {
+    return unknown("entry", options.entry, names_of(program.loop().entries));
+  }
+  const loop::Program whole = options.entry.empty() ? program.loop() : only_entry(program.loop(), options.entry);
+  const std::vector<std::string> kernels = names_of(whole.kernels);
+  if (!options.kernel.empty() && std::find(kernels.begin(), kernels.end(), options.kernel) == kernels.end()) {
+    return unknown("kernel", options.kernel, kernels);
+  }
+  return options.pass.empty() ? stage->print(program, options) : around_pass(program, options);
+}
+
+Result<std::string> build(const Program& program, Artifact artifact) {
+  const codegen::Emit kind = artifact == Artifact::object ? codegen::Emit::object
+                             : artifact == Artifact::llvm ? codegen::Emit::llvm
+                                                          : codegen::Emit::assembly;
+  return codegen::emit(program.loop(), program.parts().machine, kind);
+}
+
+}  // namespace descent

@@ -1,0 +1,113 @@
+#include "descent/prediction.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "driver/data_source.h"
+#include "driver/dataset.h"
+#include "driver/program.h"
+#include "fmt/format.h"
+#include "runtime/data/npy.h"
+
+namespace descent {
+namespace {
+
+const Port* find_port(const std::vector<Port>& ports, const std::string& name) {
+  const auto found = std::find_if(ports.begin(), ports.end(), [&](const Port& port) { return port.name == name; });
+  return found == ports.end() ? nullptr : &*found;
+}
+
+Diagnostic no_such_port(std::string_view kind, const std::string& name, std::vector<std::string> names) {
+  return diagnostic(fmt::format("unknown-{}", kind), {}, fmt::format("`predict` has no {} '{}'", kind, name),
+                    did_you_mean({}, name, names));
+}
+
+std::vector<std::string> names_of(const std::vector<Port>& ports) {
+  std::vector<std::string> names;
+  for (const Port& port : ports) names.push_back(port.name);
+  return names;
+}
+
+Result<data::Array> read_input(const Port& port, const std::string& path) {
+  const Reader* reader = reader_for(path);
+  if (!reader) {
+    std::string endings;
+    for (const Reader& known : readers()) endings += fmt::format("{}{}", endings.empty() ? "" : ", ", known.endings[0]);
+    return diagnostic("unknown-reader", {},
+                      fmt::format("'{}' has an ending that no reader knows; expected one of {}", path, endings));
+  }
+  ReaderCall call;
+  call.set("file", path);
+  data::Expected<data::Array> array = reader->read(call);
+  if (!array) return diagnostic("bad-data", {}, data::to_string(array.error()));
+  return fit_to_input(std::move(*array), port.name, port.type, {});
+}
+
+// Puts the rows of a batch's results behind those of the batches before.
+void append(data::Array& all, const data::Array& part) {
+  all.bytes.insert(all.bytes.end(), part.bytes.begin(), part.bytes.end());
+  if (!all.shape.empty()) all.shape[0] += part.shape[0];
+}
+
+}  // namespace
+
+Result<NamedArrays> read_inputs(const Program& program, const std::vector<std::pair<std::string, std::string>>& files) {
+  if (!program.has("predict")) {
+    return diagnostic("no-entry", {}, fmt::format("model '{}' has no output to predict", program.name()));
+  }
+  NamedArrays arrays;
+  for (const auto& [name, path] : files) {
+    const Port* port = find_port(program.inputs("predict"), name);
+    if (!port) return no_such_port("input", name, names_of(program.inputs("predict")));
+    Result<data::Array> array = read_input(*port, path);
+    if (!array) return array.errors();
+    arrays.emplace_back(name, std::move(*array));
+  }
+  return arrays;
+}
+
+Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs) {
+  const std::vector<Port>& ports = trainer.program().outputs("predict");
+  Result<Dataset> rows = dataset_of(trainer.program().inputs("predict"), inputs);
+  if (!rows) return rows.errors();
+  for (const Port& port : ports) {
+    const bool by_row = !port.type.shape.empty() && port.type.shape[0].is_batch();
+    if (!by_row && rows->rows > trainer.program().largest_batch()) {
+      return diagnostic("batch-axis", {},
+                        fmt::format("output '{}' : {} is not one value per row: give at most {} rows, or --batch",
+                                    port.name, to_string(port.type), trainer.program().largest_batch()));
+    }
+  }
+  Batcher batches(*rows, trainer.program().largest_batch());
+  NamedArrays outputs;
+  for (std::int64_t begin = 0; begin < rows->rows; begin += trainer.program().largest_batch()) {
+    const std::int64_t count = std::min(trainer.program().largest_batch(), rows->rows - begin);
+    Result<std::vector<data::Array>> part = trainer.predict(count, batches.take(begin, count));
+    if (!part) return part.errors();
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+      if (begin == 0) {
+        outputs.emplace_back(ports[i].name, std::move((*part)[i]));
+      } else {
+        append(outputs[i].second, (*part)[i]);
+      }
+    }
+  }
+  return outputs;
+}
+
+Diagnostics write_outputs(const NamedArrays& outputs, const std::vector<std::pair<std::string, std::string>>& files) {
+  for (const auto& [name, path] : files) {
+    const auto output =
+        std::find_if(outputs.begin(), outputs.end(), [&, &wanted = name](const auto& o) { return o.first == wanted; });
+    if (output == outputs.end()) {
+      std::vector<std::string> names;
+      for (const auto& [known, array] : outputs) names.push_back(known);
+      return {no_such_port("output", name, names)};
+    }
+    data::Expected<std::int64_t> written = data::write_npy(path, output->second);
+    if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};
+  }
+  return {};
+}
+
+}  // namespace descent

@@ -1,0 +1,48 @@
+// What a Program holds, for the driver's own files.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "descent/descent.h"
+#include "frontend/frontend.h"
+#include "ir/graph.h"
+#include "ir/loop.h"
+#include "ir/machine.h"
+
+namespace descent {
+
+struct EntryPorts {
+  std::string entry;
+  std::vector<Port> inputs, outputs;
+};
+
+struct Program::Parts {
+  SourceRef source;
+  std::string folder;                                // of the file; paths in the text are relative to it
+  std::optional<frontend::Compilation> compilation;  // of a model file
+  std::optional<Model> graph;                        // as the front end made it, or as printed
+  std::optional<Model> step;                         // after all passes
+  loop::Program loop;
+  Machine machine;
+  Timings timings;
+  std::vector<EntryPorts> entries;
+
+  const EntryPorts* entry(std::string_view name) const;
+};
+
+// The text of a file that a person wrote; too large a one is refused before it is read.
+Result<SourceRef> read_source(const std::string& path);
+
+inline Diagnostic diagnostic(std::string id, Span at, std::string message, std::vector<Note> notes = {}) {
+  return {std::move(id), std::move(at), std::move(message), std::move(notes)};
+}
+
+// "did you mean 'x'?" at the place, or nothing when no candidate is near.
+std::vector<Note> did_you_mean(const Span& at, std::string_view name, const std::vector<std::string>& candidates);
+
+// "f32[3, 10]" of an array.
+std::string describe(const data::Array& array);
+
+}  // namespace descent

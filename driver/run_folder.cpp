@@ -1,0 +1,73 @@
+#include "descent/run_folder.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include "driver/program.h"
+#include "fmt/format.h"
+
+namespace descent {
+namespace {
+
+// JSON has no infinities.
+std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : "null"; }
+
+std::string text(const std::string& value) {
+  std::string quoted = "\"";
+  for (const char sign : value) {
+    if (sign == '"' || sign == '\\') quoted += '\\';
+    if (static_cast<unsigned char>(sign) < 0x20) {
+      quoted += fmt::format("\\u{:04x}", static_cast<int>(sign));
+    } else {
+      quoted += sign;
+    }
+  }
+  return quoted + "\"";
+}
+
+std::string object(const NamedValues& values) {
+  std::string members;
+  for (const auto& [name, value] : values) {
+    members += fmt::format("{}{}: {}", members.empty() ? "" : ", ", text(name), number(value));
+  }
+  return "{" + members + "}";
+}
+
+}  // namespace
+
+Result<RunFolder> RunFolder::create(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    return diagnostic("unwritable-folder", {}, fmt::format("cannot make the folder '{}': {}", path, error.message()));
+  }
+  const std::string log_path = (fs::path(path) / "log.jsonl").string();
+  std::unique_ptr<std::FILE, Close> log(std::fopen(log_path.c_str(), "we"));
+  if (log) return RunFolder(path, std::move(log));
+  return diagnostic("unwritable-folder", {}, fmt::format("cannot write '{}': {}", log_path, std::strerror(errno)));
+}
+
+Diagnostics RunFolder::log(const EpochReport& report, bool has_test) {
+  double total = 0;
+  for (const auto& [name, value] : report.losses) total += value;
+  std::string line = fmt::format("{{\"epoch\": {}, \"step\": {}, \"loss\": {}, \"losses\": {}", report.epoch,
+                                 report.step, number(total), object(report.losses));
+  if (!report.evaluation.empty()) {
+    line += fmt::format(", \"metrics\": {}, \"on\": \"{}\"", object(report.evaluation), has_test ? "test" : "train");
+  }
+  line += fmt::format(", \"seconds\": {:.6f}}}\n", report.seconds);
+  const bool written = std::fwrite(line.data(), 1, line.size(), log_.get()) == line.size();
+  // What a person is told, the file holds.
+  if (written && (report.evaluation.empty() || std::fflush(log_.get()) == 0)) return {};
+  return {
+      diagnostic("unwritable-file", {}, fmt::format("cannot write '{}/log.jsonl': {}", path_, std::strerror(errno)))};
+}
+
+std::string RunFolder::weights_path() const { return (std::filesystem::path(path_) / "weights.safetensors").string(); }
+
+Diagnostics RunFolder::save(const Trainer& trainer) const { return trainer.save(weights_path()); }
+
+}  // namespace descent

@@ -1,0 +1,247 @@
+// A model at work: the machine code, the arena, the threads, and the numbers the host feeds (clock and rates).
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <new>
+
+#include "codegen/llvm.h"
+#include "driver/batch_layout.h"
+#include "driver/entry_call.h"
+#include "driver/program.h"
+#include "driver/weights.h"
+#include "fmt/format.h"
+#include "runtime/core/threads.h"
+
+namespace descent {
+namespace {
+
+constexpr std::align_val_t arena_alignment{64};
+
+struct ArenaDelete {
+  void operator()(unsigned char* memory) const { ::operator delete(memory, arena_alignment); }
+};
+using Arena = std::unique_ptr<unsigned char, ArenaDelete>;
+
+struct PoolDelete {
+  void operator()(runtime::ThreadPool* pool) const { runtime::destroy_threads(pool); }
+};
+
+}  // namespace
+
+struct Trainer::Parts {
+  Program program;
+  Timings timings;
+  std::unique_ptr<codegen::Jit> jit;
+  Arena arena;
+  std::unique_ptr<runtime::ThreadPool, PoolDelete> pool;
+  DescentThreads threads{};
+  std::int32_t seed = 0, step = 0, steps = 1;
+  std::map<std::string, double, std::less<>> rates;
+  std::map<std::string, EntryCall, std::less<>> calls;
+
+  const void* fixed(const Port& port) const {
+    if (port.kind == Port::Kind::rate) return &rates.find(port.name)->second;
+    if (port.kind != Port::Kind::clock) return nullptr;
+    return port.name == "seed" ? &seed : port.name == "step" ? &step : &steps;
+  }
+  std::size_t arena_bytes() const {
+    return static_cast<std::size_t>(std::max<std::int64_t>(64, program.arena_bytes()));
+  }
+
+  Result<EntryCall*> ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds);
+  void run(EntryCall& call, std::int64_t rows) { call.run(rows, arena.get(), &threads); }
+  const loop::Buffer* state(std::string_view name) const;
+};
+
+Result<EntryCall*> Trainer::Parts::ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds) {
+  const auto call = calls.find(entry);
+  if (call == calls.end()) {
+    const std::string_view why = entry == "step" ? "it needs a train block" : "the text does not have it";
+    return diagnostic("no-entry", {}, fmt::format("model '{}' has no entry '{}': {}", program.name(), entry, why));
+  }
+  if (Diagnostics wrong = call->second.feed(rows, feeds); !wrong.empty()) return wrong;
+  return &call->second;
+}
+
+const loop::Buffer* Trainer::Parts::state(std::string_view name) const {
+  for (const loop::Buffer& buffer : program.loop().buffers) {
+    if (buffer.storage == loop::Buffer::Storage::state && buffer.name == name) return &buffer;
+  }
+  return nullptr;
+}
+
+Trainer::Trainer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Trainer::Trainer(Trainer&&) noexcept = default;
+Trainer& Trainer::operator=(Trainer&&) noexcept = default;
+Trainer::~Trainer() = default;
+
+Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& options) {
+  auto parts = std::make_unique<Parts>(Parts{
+      .program = program, .timings = program.timings(), .jit = {}, .arena = {}, .pool = {}, .rates = {}, .calls = {}});
+  const auto start = std::chrono::steady_clock::now();
+  auto jit = codegen::Jit::compile(program.loop(), program.parts().machine);
+  if (!jit) return jit.errors();
+  parts->jit = std::move(*jit);
+  parts->timings.codegen = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+
+  void* memory = ::operator new(parts->arena_bytes(), arena_alignment, std::nothrow);
+  parts->pool.reset(runtime::create_threads({options.threads, options.force_parts}));
+  if (!memory || !parts->pool) {
+    return diagnostic("out-of-memory", {},
+                      fmt::format("there is no memory for an arena of {} bytes", parts->arena_bytes()));
+  }
+  parts->arena.reset(static_cast<unsigned char*>(memory));
+  std::memset(memory, 0, parts->arena_bytes());
+  parts->threads = runtime::threads_of(parts->pool.get());
+
+  if (program.parts().compilation) {
+    for (const frontend::Rate& rate : program.parts().compilation->rates) parts->rates[rate.name] = rate.value;
+  }
+  for (const EntryPorts& ports : program.parts().entries) {
+    const DescentEntry code = parts->jit->entry(ports.entry);
+    DESCENT_CHECK(code != nullptr, "entry '" + ports.entry + "' was not compiled");
+    parts->calls.emplace(ports.entry,
+                         EntryCall(parts->program, ports, code, [&](const Port& port) { return parts->fixed(port); }));
+  }
+  return Trainer(std::move(parts));
+}
+
+const Program& Trainer::program() const { return parts_->program; }
+const Timings& Trainer::timings() const { return parts_->timings; }
+int Trainer::threads() const { return runtime::thread_count(parts_->pool.get()); }
+
+Diagnostics Trainer::init(std::int64_t seed) {
+  if (seed < 0 || seed > INT32_MAX) {
+    return {diagnostic("seed-limit", {}, fmt::format("a seed is between 0 and {}, found {}", INT32_MAX, seed))};
+  }
+  parts_->seed = static_cast<std::int32_t>(seed);
+  parts_->step = 0;
+  std::memset(parts_->arena.get(), 0, parts_->arena_bytes());
+  if (!parts_->calls.contains("init")) return {};
+  auto call = parts_->ready("init", 1, {});
+  if (!call) return call.errors();
+  parts_->run(**call, 1);
+  return {};
+}
+
+void Trainer::set_total_steps(std::int64_t steps) {
+  parts_->steps = static_cast<std::int32_t>(std::clamp<std::int64_t>(steps, 1, INT32_MAX));
+}
+std::int64_t Trainer::steps_taken() const { return parts_->step; }
+
+Result<std::span<const double>> Trainer::step(std::int64_t rows, std::span<const Feed> feeds) {
+  auto call = parts_->ready("step", rows, feeds);
+  if (!call) return call.errors();
+  if (parts_->step == INT32_MAX) return diagnostic("step-limit", {}, fmt::format("more than {} steps", INT32_MAX));
+  ++parts_->step;
+  parts_->run(**call, rows);
+  return (*call)->numbers();
+}
+
+Result<std::span<const double>> Trainer::evaluate(std::int64_t rows, std::span<const Feed> feeds) {
+  auto call = parts_->ready("evaluate", rows, feeds);
+  if (!call) return call.errors();
+  parts_->run(**call, rows);
+  return (*call)->numbers();
+}
+
+Result<std::vector<data::Array>> Trainer::predict(std::int64_t rows, std::span<const Feed> feeds) {
+  auto call = parts_->ready("predict", rows, feeds);
+  if (!call) return call.errors();
+  parts_->run(**call, rows);
+  return (*call)->arrays(rows);
+}
+
+Result<std::span<const double>> Trainer::report(std::span<const Feed> parts) {
+  auto call = parts_->ready("report", 1, parts);
+  if (!call) return call.errors();
+  parts_->run(**call, 1);
+  return (*call)->numbers();
+}
+
+Diagnostics Trainer::set(std::string_view rate, double value) {
+  const auto found = parts_->rates.find(rate);
+  if (found != parts_->rates.end()) {
+    found->second = value;
+    return {};
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, known] : parts_->rates) names.push_back(name);
+  return {diagnostic("unknown-rate", {}, fmt::format("model '{}' has no rate '{}'", parts_->program.name(), rate),
+                     did_you_mean({}, rate, names))};
+}
+
+Result<double> Trainer::rate(std::string_view name) const {
+  const auto found = parts_->rates.find(name);
+  if (found != parts_->rates.end()) return found->second;
+  return diagnostic("unknown-rate", {}, fmt::format("model '{}' has no rate '{}'", parts_->program.name(), name));
+}
+
+// -- states
+// ------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Diagnostic unknown_state(const Program& program, std::string_view name) {
+  std::vector<std::string> names;
+  for (const StateDeclaration& state : states_of(program)) names.push_back(state.name);
+  return diagnostic("unknown-parameter", {}, fmt::format("model '{}' has no parameter '{}'", program.name(), name),
+                    did_you_mean({}, name, names));
+}
+
+}  // namespace
+
+Result<data::Array> Trainer::parameter(std::string_view name) const {
+  const loop::Buffer* buffer = parts_->state(name);
+  if (!buffer) return unknown_state(parts_->program, name);
+  const std::int64_t largest = parts_->program.largest_batch();
+  data::Array array = data::zeros(data_type(buffer->type.dtype), actual_shape(buffer->type.shape, largest));
+  std::memcpy(array.bytes.data(), parts_->arena.get() + buffer->offset, array.bytes.size());
+  return array;
+}
+
+Diagnostics Trainer::set_parameter(std::string_view name, const data::Array& value) {
+  const loop::Buffer* buffer = parts_->state(name);
+  if (!buffer) return {unknown_state(parts_->program, name)};
+  const data::Shape shape = actual_shape(buffer->type.shape, parts_->program.largest_batch());
+  if (shape != value.shape) {
+    return {diagnostic("shape-mismatch", {},
+                       fmt::format("parameter '{}' is {}, found {}", name, to_string(buffer->type), describe(value)))};
+  }
+  data::Expected<data::Array> converted = data::convert(value, data_type(buffer->type.dtype));
+  if (!converted) {
+    return {
+        diagnostic("value-mismatch", {}, fmt::format("parameter '{}': {}", name, data::to_string(converted.error())))};
+  }
+  std::memcpy(parts_->arena.get() + buffer->offset, converted->bytes.data(), converted->bytes.size());
+  return {};
+}
+
+Diagnostics Trainer::save(const std::string& path) const {
+  data::Tensors tensors;
+  tensors.metadata["format"] = "descent";
+  tensors.metadata["model"] = parts_->program.name();
+  for (const StateDeclaration& state : states_of(parts_->program)) {
+    if (!is_saved(state)) continue;
+    Result<data::Array> array = parameter(state.name);
+    if (!array) return array.errors();
+    tensors.arrays.emplace(state.name, std::move(*array));
+  }
+  data::Expected<std::int64_t> written = data::write_safetensors(path, tensors);
+  if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};
+  return {};
+}
+
+Diagnostics Trainer::load(const std::string& path, const Span& at) {
+  data::Expected<data::Tensors> tensors = data::read_safetensors(path);
+  if (!tensors) return {diagnostic("bad-weights", at, data::to_string(tensors.error()))};
+  if (Diagnostics wrong = check_weights(parts_->program, path, *tensors, at); !wrong.empty()) return wrong;
+  for (const auto& [name, array] : tensors->arrays) {
+    if (Diagnostics wrong = set_parameter(name, array); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+}  // namespace descent
