@@ -424,7 +424,7 @@ Operand Elaborator::subscript(const ast::Subscript& node, OpenSweep& sweep, cons
       return poison("else-value", node.otherwise->at,
                     "expected a literal of " + std::string(name_of(type.dtype)) + " after 'else'");
     }
-    read.otherwise = double_of(word_of(*known, type.dtype), type.dtype);
+    if (!stays_inside(read, sweep)) read.otherwise = double_of(word_of(*known, type.dtype), type.dtype);
   }
   return {Point{sweep.body.read(std::move(read), type.dtype), {}}};
 }
@@ -459,17 +459,24 @@ std::optional<Index> Elaborator::index_of(const ast::Expression& expression, Ope
   return std::nullopt;
 }
 
-std::string Elaborator::shown(const Affine& form, const OpenSweep& sweep) const {
-  return to_string(form, [&](AxisId axis) { return sweep.axes[static_cast<std::size_t>(axis)].name; });
+// The values the index takes; nothing when it goes through integers of unknown range.
+std::optional<Bounds> Elaborator::bounds_at(const Index& index, const OpenSweep& sweep) const {
+  const auto last = [&](AxisId axis) { return sweep.axes[static_cast<std::size_t>(axis)].extent.size - 1; };
+  const Bounds bounds = bounds_of(index.offset, last);
+  if (index.through == no_scalar) return bounds;
+  const ValueId through = std::get<Read>(sweep.body[index.through].node).tensor;
+  const std::optional<Range> range = graph_.type(through).range;
+  if (!range) return std::nullopt;
+  return Bounds{bounds.low + range->low, bounds.high + range->high - 1};
 }
 
 // Does the index stay inside the axis it is used on? With `else` it may leave.
 bool Elaborator::check_reach(const ast::Subscript& node, Extent extent, const Index& index, const OpenSweep& sweep,
                              const Span& at) {
   const std::string base = quoted(node.base.text);
-  const auto extent_of = [&](AxisId axis) { return sweep.axes[static_cast<std::size_t>(axis)].extent; };
-  const bool uses_batch = std::any_of(index.offset.terms.begin(), index.offset.terms.end(),
-                                      [&](const Term& term) { return extent_of(term.axis).is_batch(); });
+  const bool uses_batch = std::any_of(index.offset.terms.begin(), index.offset.terms.end(), [&](const Term& term) {
+    return sweep.axes[static_cast<std::size_t>(term.axis)].extent.is_batch();
+  });
   if (uses_batch || extent.is_batch()) {
     if (uses_batch && extent.is_batch() && index.offset.is_axis() && index.through == no_scalar) return true;
     error("batch-arithmetic", at,
@@ -477,24 +484,30 @@ bool Elaborator::check_reach(const ast::Subscript& node, Extent extent, const In
     return false;
   }
   if (node.otherwise) return true;
-  Bounds bounds = bounds_of(index.offset, [&](AxisId axis) { return extent_of(axis).size - 1; });
-  if (index.through != no_scalar) {
+  const std::optional<Bounds> bounds = bounds_at(index, sweep);
+  if (!bounds) {
     const ValueId through = std::get<Read>(sweep.body[index.through].node).tensor;
-    const std::optional<Range> range = graph_.type(through).range;
-    const std::string name = quoted(graph_.graph().value(through).name);
-    if (!range) {
-      error("unknown-range", at,
-            "the range of " + name + " is unknown, so it may leave " + base + "; declare it with in 0 ..< " +
-                std::to_string(extent.size) + ", or give the value outside with else");
-      return false;
-    }
-    bounds = {bounds.low + range->low, bounds.high + range->high - 1};
+    error("unknown-range", at,
+          "the range of " + quoted(graph_.graph().value(through).name) + " is unknown, so it may leave " + base +
+              "; declare it with in 0 ..< " + std::to_string(extent.size) + ", or give the value outside with else");
+    return false;
   }
-  if (bounds.low >= 0 && bounds.high < extent.size) return true;
+  if (bounds->low >= 0 && bounds->high < extent.size) return true;
   error("index-outside", at,
         "expected an index from 0 to " + std::to_string(extent.size - 1) + " into " + base + ", found " +
-            std::to_string(bounds.low) + " to " + std::to_string(bounds.high) + "; give the value outside with else");
+            std::to_string(bounds->low) + " to " + std::to_string(bounds->high) + "; give the value outside with else");
   return false;
+}
+
+// Whether a read with `else` never needs it.
+bool Elaborator::stays_inside(const Read& read, const OpenSweep& sweep) const {
+  const Shape& shape = graph_.type(read.tensor).shape;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i].is_batch()) continue;
+    const std::optional<Bounds> bounds = bounds_at(read.at[i], sweep);
+    if (!bounds || bounds->low < 0 || bounds->high >= shape[i].size) return false;
+  }
+  return true;
 }
 
 }  // namespace descent::frontend

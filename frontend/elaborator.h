@@ -196,7 +196,8 @@ class Elaborator {
   std::optional<Index> index_of(const ast::Expression& expression, OpenSweep& sweep);
   bool check_reach(const ast::Subscript& node, Extent extent, const Index& index, const OpenSweep& sweep,
                    const Span& at);
-  std::string shown(const Affine& form, const OpenSweep& sweep) const;
+  std::optional<Bounds> bounds_at(const Index& index, const OpenSweep& sweep) const;
+  bool stays_inside(const Read& read, const OpenSweep& sweep) const;
 
   // elaborate_calls.cpp
   Operand call(const ast::Call& call, OpenSweep* elements, const Span& at);

@@ -1,4 +1,4 @@
-// Expansions of whole-number operations: truth values and integer powers.
+// Expansions without transcendental functions: truth values, integer powers, the end of a gradient.
 #include "ir/op_functions.h"
 
 namespace descent::expansion {
@@ -6,6 +6,8 @@ namespace descent::expansion {
 ScalarId of_to_bool(BodyBuilder& builder, Operands at) {
   return builder.apply(Op::not_equal, {at[0], builder.literal(0, builder.type(at[0]))});
 }
+
+ScalarId of_stop_gradient(BodyBuilder&, Operands at) { return at[0]; }
 
 // Repeated squaring from the lowest bit: x^13 = x · x^4 · x^8. A literal exponent takes the same way: its bits fold,
 // which leaves exactly the multiplications that the selects of an exponent known at run time let through.

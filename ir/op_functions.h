@@ -51,6 +51,7 @@ ScalarId of_cos(BodyBuilder&, Operands);
 ScalarId of_tanh(BodyBuilder&, Operands);
 ScalarId of_sigmoid(BodyBuilder&, Operands);
 ScalarId of_erf(BodyBuilder&, Operands);
+ScalarId of_stop_gradient(BodyBuilder&, Operands);
 }  // namespace expansion
 
 }  // namespace descent

@@ -116,6 +116,8 @@ constexpr std::array<OpRow, op_count> table = {{
      expansion::of_sigmoid, 43},
     {Op::erf, "erf", "", 0, 1, floating, [](At x) { return std::erf(x[0]); }, derivative::of_erf, expansion::of_erf,
      59},
+    {Op::stop_gradient, "stop_gradient", "", 0, 1, floating, [](At x) { return x[0]; }, nullptr,
+     expansion::of_stop_gradient, 0},
 }};
 
 constexpr bool in_order() {

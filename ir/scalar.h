@@ -74,8 +74,9 @@ enum class Op : std::uint8_t {
   tanh,
   sigmoid,
   erf,
+  stop_gradient,  // x itself, but no gradient comes back through it
 };
-inline constexpr int op_count = static_cast<int>(Op::erf) + 1;
+inline constexpr int op_count = static_cast<int>(Op::stop_gradient) + 1;
 inline constexpr bool is_native(Op op) { return op < Op::power; }
 
 using ScalarId = int;

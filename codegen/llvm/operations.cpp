@@ -280,6 +280,7 @@ Value* emit_operation(Builder& builder, Op op, DType from, DType to, llvm::Array
     case Op::tanh:
     case Op::sigmoid:
     case Op::erf:
+    case Op::stop_gradient:
       break;
   }
   internal_error(__FILE__, __LINE__, "operation '" + std::string(row(op).name) + "' was not expanded");
