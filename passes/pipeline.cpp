@@ -27,7 +27,7 @@ constexpr std::array passes{
     // Before the order is written: which sweep adds what is part of the order.
     Pass{"gather", "sweeps that scatter become sweeps that gather", gather, gathered},
     // Adjoints bring copies, sums with nothing and values that no update wants.
-    Pass{"tidy", "simplify once more: what differentiation left behind", simplify, gathered},
+    Pass{"tidy", "simplify once more: what differentiation left behind", tidy, gathered},
     // From logical extents alone; from here on no pass may change a bit.
     Pass{"order", "the order of every reduction, products joined to sums", order, ordered},
     // After views are gone: a transposed copy is a view that pays.

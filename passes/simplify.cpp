@@ -17,13 +17,17 @@ bool is_literal(const BodyBuilder& body, ScalarId id, double value) {
   return literal && literal->value == value;
 }
 
+// Whether a gradient is still to be stopped.
+enum class Stage { before_gradients, after_gradients };
+
 // x + 0, x - 0, 0 + x, -(-x), x - (-y), x + (-y). A zero's sign may change; from here on every stage sees the same.
-ScalarId simpler(BodyBuilder& body, Op op, std::vector<ScalarId> operands) {
+ScalarId simpler(BodyBuilder& body, Op op, std::vector<ScalarId> operands, Stage stage) {
   auto negated = [&](ScalarId id) -> std::optional<ScalarId> {
     const Apply* apply = std::get_if<Apply>(&body[id].node);
     if (!apply || apply->op != Op::neg) return std::nullopt;
     return apply->operands[0];
   };
+  if (op == Op::stop_gradient && stage == Stage::after_gradients) return operands[0];
   if (op == Op::add) {
     if (is_literal(body, operands[1], 0)) return operands[0];
     if (is_literal(body, operands[0], 0)) return operands[1];
@@ -51,7 +55,7 @@ std::optional<double> constant_of(const Graph& graph, ValueId value) {
 }
 
 // The sweep over the simplified Graph so far: views seen through, constants in place, algebra done.
-Sweep simplified(const Graph& so_far, const Sweep& sweep) {
+Sweep simplified(const Graph& so_far, const Sweep& sweep, Stage stage) {
   SweepDraft draft = draft_of(sweep);
   draft.body = BodyBuilder();
   std::vector<ScalarId> moved;
@@ -61,7 +65,7 @@ Sweep simplified(const Graph& so_far, const Sweep& sweep) {
     if (const Apply* apply = std::get_if<Apply>(&scalar.node)) {
       std::vector<ScalarId> operands;
       for (ScalarId operand : apply->operands) operands.push_back(at(operand));
-      moved.push_back(simpler(draft.body, apply->op, std::move(operands)));
+      moved.push_back(simpler(draft.body, apply->op, std::move(operands), stage));
     } else if (const Read* read = std::get_if<Read>(&scalar.node)) {
       std::optional<double> constant = read->otherwise ? std::nullopt : constant_of(so_far, read->tensor);
       if (constant) {
@@ -113,12 +117,12 @@ Sweep without_unit_axes(const Sweep& sweep) {
   return rewritten(sweep, axes, {by, {}}).finish();
 }
 
-void simplify_node(GraphBuilder& builder, const Graph& graph, NodeId id, std::vector<ValueId>& to) {
+void simplify_node(GraphBuilder& builder, const Graph& graph, NodeId id, std::vector<ValueId>& to, Stage stage) {
   const Node& node = graph.nodes[static_cast<std::size_t>(id)];
   const Sweep* sweep = std::get_if<Sweep>(&node.op);
   if (!sweep) return copy_node(builder, graph, id, to);
   const Value& value = graph.value(node.results[0]);
-  Sweep simple = without_unit_axes(simplified(builder.graph(), renamed(*sweep, to)));
+  Sweep simple = without_unit_axes(simplified(builder.graph(), renamed(*sweep, to), stage));
   if (combines_nothing(simple, value.type.shape)) {
     simple.combiner = Combiner::none;
     simple.order.reset();
@@ -207,12 +211,17 @@ Graph without_dead_nodes(const Graph& graph) {
   return std::move(builder).finish();
 }
 
-}  // namespace
-
-Model simplify(const Model& model) {
-  Model result = rebuild(model, simplify_node);
+Model simplify(const Model& model, Stage stage) {
+  Model result = rebuild(model, [stage](GraphBuilder& builder, const Graph& graph, NodeId id,
+                                        std::vector<ValueId>& to) { simplify_node(builder, graph, id, to, stage); });
   for (Graph& entry : result.entries) entry = without_dead_nodes(entry);
   return result;
 }
+
+}  // namespace
+
+Model simplify(const Model& model) { return simplify(model, Stage::before_gradients); }
+
+Model tidy(const Model& model) { return simplify(model, Stage::after_gradients); }
 
 }  // namespace descent

@@ -13,4 +13,7 @@ namespace descent {
 
 Model simplify(const Model& model);
 
+// The same after differentiation: what only stopped a gradient is gone too.
+Model tidy(const Model& model);
+
 }  // namespace descent
