@@ -40,7 +40,6 @@ namespace expansion {
 using Operands = std::span<const ScalarId>;
 
 ScalarId of_to_bool(BodyBuilder&, Operands);
-ScalarId of_stop_gradient(BodyBuilder&, Operands);
 ScalarId of_power(BodyBuilder&, Operands);
 ScalarId of_pow(BodyBuilder&, Operands);
 ScalarId of_exp(BodyBuilder&, Operands);

@@ -93,8 +93,6 @@ constexpr std::array<OpRow, op_count> table = {{
     {Op::shift_right, "shift_right", ">>", 3, 2, bits, [](At x) { return double(u32(x[0]) >> (u32(x[1]) & 31)); },
      nullptr, nullptr, 1},
 
-    {Op::stop_gradient, "stop_gradient", "", 0, 1, floating, [](At x) { return x[0]; }, nullptr,
-     expansion::of_stop_gradient, 0},
     // The cost of an expanded row is what its f32 expansion holds (power: of a square); a test keeps the two together.
     {Op::power, "power", "", 0, 2, Typing::integer_power, [](At x) { return std::pow(x[0], x[1]); },
      derivative::of_power, expansion::of_power, 1},

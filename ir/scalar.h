@@ -63,9 +63,8 @@ enum class Op : std::uint8_t {
   shift_left,
   shift_right,  // u32, by less than 32; shift_right fills with zeros
   // Expanded before a back end sees them.
-  stop_gradient,  // x, through which no gradient flows
-  power,          // integer exponent: power(x, n : i32), repeated squaring from the lowest bit
-  pow,            // pow(x, y), x ≥ 0 or NaN
+  power,  // integer exponent: power(x, n : i32), repeated squaring from the lowest bit
+  pow,    // pow(x, y), x ≥ 0 or NaN
   exp,
   expm1,
   log,
