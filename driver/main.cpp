@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <span>
 
 #include "driver/commands/command.h"
 #include "fmt/format.h"
@@ -54,20 +55,26 @@ int unknown_command(const CLI::App& app, const std::string& word) {
   return command::fail(fmt::format("there is no command '{}'", word), hint);
 }
 
-int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
-  const auto chosen = app.get_subcommands();
-  const CLI::App& command = chosen.empty() ? app : *chosen.front();
-  const std::string help =
-      fmt::format("`{} --help` shows its options", command.get_parent() ? "descent " + command.get_name() : "descent");
-  std::vector<std::string> extra = command.remaining();
-  if (extra.empty()) extra = app.remaining();
-  if (error.get_name() == "ExtrasError" && !extra.empty()) {
-    const std::string word = extra.front().substr(0, extra.front().find('='));
-    std::string hint = word.starts_with('-') ? suggestion(word, option_names(command)) : "";
-    const char* kind = word.starts_with('-') ? "option" : "argument";
-    return command::fail(fmt::format("unexpected {} '{}'", kind, word), hint.empty() ? help : hint);
+// The first word that looks like an option and is none of the command's.
+std::string unknown_option(const CLI::App& command, std::span<char*> words) {
+  const std::vector<std::string> known = option_names(command);
+  for (const std::string word : words) {
+    const std::string name = word.substr(0, word.find('='));
+    if (name.starts_with("--") && std::find(known.begin(), known.end(), name) == known.end()) return name;
   }
-  return command::fail(error.what(), help);
+  return {};
+}
+
+int wrong_usage(const CLI::App& app, const std::string& name, std::span<char*> words, const CLI::ParseError& error) {
+  const CLI::App& command = is_command(app, name) ? *app.get_subcommand(name) : app;
+  const std::string full_name = is_command(app, name) ? "descent " + name : "descent";
+  const std::string help = fmt::format("`{} --help` shows its options", full_name);
+  const bool extra = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+  if (!extra) return command::fail(error.what(), help);
+  const std::string option = unknown_option(command, words);
+  if (option.empty()) return command::fail(fmt::format("too many arguments for {}", full_name), help);
+  const std::string hint = suggestion(option, option_names(command));
+  return command::fail(fmt::format("{} has no option '{}'", full_name, option), hint.empty() ? help : hint);
 }
 
 int run(int count, char** arguments) {
@@ -76,6 +83,7 @@ int run(int count, char** arguments) {
   app.set_version_flag("--version", std::string("descent ") + DESCENT_VERSION);
   app.set_help_flag("-h,--help", "Show this help");
   app.require_subcommand(0, 1);
+  app.get_formatter()->label("REQUIRED", "");
   int exit_code = command::done;
   command::add_train(app, exit_code);
   command::add_predict(app, exit_code);
@@ -94,7 +102,7 @@ int run(int count, char** arguments) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return wrong_usage(app, error);
+    return wrong_usage(app, first, std::span(arguments, static_cast<std::size_t>(count)).subspan(1), error);
   }
   return exit_code;
 }

@@ -17,9 +17,11 @@ const Port* find_port(const std::vector<Port>& ports, const std::string& name) {
   return found == ports.end() ? nullptr : &*found;
 }
 
-Diagnostic no_such_port(std::string_view kind, const std::string& name, std::vector<std::string> names) {
+Diagnostic no_such_port(std::string_view kind, const std::string& name, const std::vector<std::string>& names) {
+  std::vector<Note> notes = did_you_mean({}, name, names);
+  if (notes.empty()) notes.push_back({{}, fmt::format("it has {}", fmt::join(names, ", "))});
   return diagnostic(fmt::format("unknown-{}", kind), {}, fmt::format("`predict` has no {} '{}'", kind, name),
-                    did_you_mean({}, name, names));
+                    std::move(notes));
 }
 
 std::vector<std::string> names_of(const std::vector<Port>& ports) {

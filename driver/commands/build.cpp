@@ -1,6 +1,6 @@
 // descent build: an object file, LLVM text or assembly with the model's entries.
 #include <map>
-#include <span>
+#include <string>
 
 #include "descent/tools.h"
 #include "driver/commands/command.h"
@@ -14,17 +14,22 @@ struct BuildOptions {
   ModelOptions model;
   std::string out;
   std::string triple, cpu;
-  Artifact artifact = Artifact::object;
+  std::string emit = "obj";
 };
 
+const std::map<std::string, Artifact> kinds{
+    {"asm", Artifact::assembly}, {"llvm", Artifact::llvm}, {"obj", Artifact::object}};
+
 int run(const BuildOptions& wanted) {
+  const auto kind = kinds.find(wanted.emit);
+  if (kind == kinds.end()) return fail(fmt::format("--emit wants obj, llvm or asm, found '{}'", wanted.emit));
   Result<CompileOptions> options = wanted.model.compile_options();
   if (!options) return fail(options.errors());
   options->triple = wanted.triple;
   options->cpu = wanted.cpu;
   Result<Program> program = compile_file(wanted.model.file, *options);
   if (!program) return fail(program.errors());
-  Result<std::string> artifact = build(*program, wanted.artifact);
+  Result<std::string> artifact = build(*program, kind->second);
   if (!artifact) return fail(artifact.errors());
   auto written = data::write_file(wanted.out, data::bytes_of_text(*artifact));
   if (!written) return fail(data::to_string(written.error()));
@@ -42,12 +47,8 @@ void add_build(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("build", "Write an object file (or LLVM text, or assembly) for any processor");
   auto options = std::make_shared<BuildOptions>();
   options->model.add_to(*command);
-  const std::map<std::string, Artifact> kinds{
-      {"obj", Artifact::object}, {"llvm", Artifact::llvm}, {"asm", Artifact::assembly}};
   command->add_option("-o,--output", options->out, "The file to write")->required()->type_name("OUT");
-  command->add_option("--emit", options->artifact, "obj (default), llvm or asm")
-      ->type_name("KIND")
-      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case).description(""));
+  command->add_option("--emit", options->emit, "obj (default), llvm or asm")->type_name("KIND");
   command->add_option("--target", options->triple, "The target, such as aarch64-linux-gnu (default: this machine)")
       ->type_name("TRIPLE");
   command->add_option("--cpu", options->cpu, "The processor, by LLVM's name, such as cortex-a72")->type_name("NAME");

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 
@@ -19,6 +20,17 @@ bool wants_colour(int descriptor) {
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
 
+CLI::Validator at_least(std::int64_t low) {
+  const auto check = [low](std::string& text) {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    return whole && value >= low ? std::string()
+                                 : fmt::format("expected a whole number of at least {}, found '{}'", low, text);
+  };
+  return CLI::Validator(check, "");
+}
+
 int fail(const Diagnostics& diagnostics) {
   std::fputs(render(diagnostics, wants_colour(STDERR_FILENO)).c_str(), stderr);
   return wrong_input;
@@ -31,7 +43,7 @@ int fail(const std::string& message, const std::string& hint) {
 }
 
 void ModelOptions::add_to(CLI::App& command) {
-  command.add_option("FILE", file, "A model, or a printed Graph or Loop program")->required();
+  command.add_option("FILE", file, "A model, or a printed Graph or Loop program")->required()->type_name("");
   command.add_option("--only", only, "Take this train block (without it: the first, `train` takes all)")
       ->type_name("NAME");
   command
@@ -39,7 +51,7 @@ void ModelOptions::add_to(CLI::App& command) {
                   "Replace a size of the model, a setting or an argument of the optimizer: --set units=64")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  command.add_option("--batch", batch, "Rows of a batch")->type_name("N")->check(CLI::PositiveNumber);
+  command.add_option("--batch", batch, "Rows of a batch")->type_name("N")->check(at_least(1));
 }
 
 Result<CompileOptions> ModelOptions::compile_options() const {

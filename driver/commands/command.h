@@ -21,6 +21,9 @@ int fail(const std::string& message, const std::string& hint = {});
 
 bool is_terminal(int descriptor);
 
+// Whole numbers from `low` on.
+CLI::Validator at_least(std::int64_t low);
+
 // A command adds itself to the application; `exit_code` receives what its run gives.
 void add_train(CLI::App& app, int& exit_code);
 void add_predict(CLI::App& app, int& exit_code);

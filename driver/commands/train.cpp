@@ -1,4 +1,5 @@
 // descent train: every train block of a file, one after the other, each into a folder of its own.
+#include <algorithm>
 #include <filesystem>
 
 #include "descent/run_folder.h"
@@ -88,14 +89,26 @@ int train_block(const TrainOptions& wanted, const std::string& block, const std:
   return done;
 }
 
+int no_such_block(const std::string& name, const std::vector<std::string>& blocks) {
+  const std::string near = nearest(name, blocks);
+  return fail(
+      fmt::format("there is no train block '{}'", name),
+      near.empty() ? fmt::format("there are {}", fmt::join(blocks, ", ")) : fmt::format("did you mean '{}'?", near));
+}
+
 int run(const TrainOptions& wanted) {
   Result<std::vector<std::string>> blocks = train_blocks(wanted.model.file);
   if (!blocks) return fail(blocks.errors());
-  if (!wanted.model.only.empty()) blocks = std::vector<std::string>{wanted.model.only};
   if (blocks->empty()) {
     return fail(
         fmt::format("'{}' has no train block: it says neither on which data to train nor how", wanted.model.file),
         "training needs a model file; inspect, check and build take printed programs too");
+  }
+  const std::string& only = wanted.model.only;
+  if (!only.empty()) {
+    const bool known = std::find(blocks->begin(), blocks->end(), only) != blocks->end();
+    if (!known) return no_such_block(only, *blocks);
+    blocks = std::vector<std::string>{only};
   }
   for (const std::string& block : *blocks) {
     std::filesystem::path out = wanted.out.empty() ? "runs" : wanted.out;
@@ -112,15 +125,13 @@ void add_train(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "Train a model on the data its train blocks name");
   auto options = std::make_shared<TrainOptions>();
   options->model.add_to(*command);
-  command->add_option("--epochs", options->epochs, "Epochs")->type_name("N")->check(CLI::PositiveNumber);
-  command->add_option("--seed", options->seed, "Seed of weights, order and masks")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--epochs", options->epochs, "Epochs")->type_name("N")->check(at_least(1));
+  command->add_option("--seed", options->seed, "Seed of weights, order and masks")->type_name("N")->check(at_least(0));
   command
       ->add_option("--threads", options->training.trainer.threads,
                    "Threads (default: one per processor; any number gives the same bits)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command->add_option("--data", options->training.data_folder, "Look for data files here too")->type_name("DIR");
   command->add_option("--out", options->out, "Write weights.safetensors and log.jsonl here (default: runs/NAME)")
       ->type_name("DIR");
