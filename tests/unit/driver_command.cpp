@@ -1,0 +1,253 @@
+// The command line as a process: exit codes, what goes to which stream, the files that are left.
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "runtime/data/npy.h"
+#include "tests/support/data.h"
+#include "tests/support/training.h"
+
+namespace descent::test {
+namespace {
+
+using data::test::Folder;
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+struct Outcome {
+  int code = -1;
+  std::string out, error;
+};
+
+const std::string example_folder = source_folder + "/examples/";
+
+// Runs `descent ARGUMENTS` in a folder; the arguments are the shell's.
+Outcome descent_in(const Folder& folder, const std::string& arguments) {
+  const std::string command =
+      "cd '" + folder.path("") + "' && '" DESCENT_COMMAND "' " + arguments + " >out.txt 2>error.txt </dev/null";
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder.path("out.txt")),
+          read_text(folder.path("error.txt"))};
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
+  Folder folder;
+  folder.write("m.descent", "model m() {\n  input x : f32[batch]\n  output y = x + z\n}\n");
+  const std::pair<const char*, const char*> cases[] = {
+      {"trian x.descent", "error: there is no command 'trian'\nnote: did you mean 'train'?\n"},
+      {"m.descent", "error: there is no command 'm.descent'\nnote: to train it: descent train m.descent\n"},
+      {"frobnicate",
+       "error: there is no command 'frobnicate'\nnote: the commands are train, predict, inspect, check, build; "
+       "`descent "
+       "--help` says more\n"},
+      {"train", "error: FILE is required\nnote: `descent train --help` shows its options\n"},
+      {"train m.descent --epoch 3", "error: descent train has no option '--epoch'\nnote: did you mean '--epochs'?\n"},
+      {"train m.descent --epochs=0",
+       "error: --epochs: expected a whole number of at least 1, found '0'\nnote: `descent train --help` shows its "
+       "options\n"},
+      {"train m.descent --threads two",
+       "error: --threads: expected a whole number of at least 1, found 'two'\nnote: `descent train --help` shows its "
+       "options\n"},
+      {"train m.descent n.descent",
+       "error: too many arguments for descent train\nnote: `descent train --help` shows its options\n"},
+      {"train none.descent", "error: none.descent: cannot open: no such file or folder\n"},
+      {"train m.descent --set units",
+       "error: 'm.descent' has no train block: it says neither on which data to train nor how\nnote: training needs a "
+       "model "
+       "file; inspect, check and build take printed programs too\n"},
+      {"inspect m.descent --set units", "error: --set wants NAME=VALUE, found 'units'\n"},
+      {"build m.descent -o m.o --emit exe", "error: --emit wants obj, llvm or asm, found 'exe'\n"},
+  };
+  for (const auto& [arguments, expected] : cases) {
+    INFO(arguments);
+    const Outcome outcome = descent_in(folder, arguments);
+    CHECK(outcome.code == 1);
+    CHECK(outcome.out == "");
+    CHECK(outcome.error == expected);
+  }
+}
+
+TEST_CASE("a mistake in the model is shown in its line") {
+  Folder folder;
+  folder.write("m.descent", "model m() {\n  input x : f32[batch]\n  output y = x + xx\n}\n");
+  for (const char* command : {"inspect", "check", "build -o m.o"}) {
+    const Outcome outcome = descent_in(folder, std::string(command) + " m.descent");
+    CHECK(outcome.code == 1);
+    CHECK(contains(outcome.error, "m.descent:3:18: error: "));
+    CHECK(contains(outcome.error, "  3 |   output y = x + xx\n"));
+    CHECK(!contains(outcome.error, "\x1b"));  // no colours but on a terminal
+  }
+  CHECK(!std::filesystem::exists(folder.path("m.o")));
+}
+
+TEST_CASE("help and version") {
+  Folder folder;
+  const Outcome help = descent_in(folder, "--help");
+  CHECK(help.code == 0);
+  for (const char* part : {"train", "predict", "inspect", "check", "build", "Examples:", "Exit codes:"}) {
+    INFO(part);
+    CHECK(contains(help.out, part));
+  }
+  for (const char* command : {"train", "predict", "inspect", "check", "build"}) {
+    INFO(command);
+    const Outcome own = descent_in(folder, std::string(command) + " --help");
+    CHECK(own.code == 0);
+    CHECK(contains(own.out, "Example"));
+    CHECK(contains(own.out, "FILE"));
+  }
+  CHECK(contains(descent_in(folder, "--version").out, "descent 0."));
+  const Outcome nothing = descent_in(folder, "");
+  CHECK(nothing.code == 1);
+  CHECK(nothing.out == help.out);
+}
+
+TEST_CASE("train writes weights and log; a pipe gets one line per report") {
+  Folder folder;
+  const Outcome outcome = descent_in(folder, "train " + example_folder + "01_xor.descent --epochs 3000");
+  INFO(outcome.error);
+  REQUIRE(outcome.code == 0);
+  CHECK(outcome.error == "");
+  CHECK(!contains(outcome.out, "\x1b"));
+  CHECK(contains(outcome.out, "epoch 1000/3000  half_squares "));
+  CHECK(contains(outcome.out, "epoch 3000/3000  half_squares "));
+  CHECK(!contains(outcome.out, "epoch 1500/3000"));
+  CHECK(contains(outcome.out, "weights in runs/truth_table/weights.safetensors"));
+  const auto weights = data::read_safetensors(folder.path("runs/truth_table/weights.safetensors"));
+  REQUIRE(weights.ok());
+  CHECK(weights->arrays.size() == 4);
+
+  std::istringstream log(read_text(folder.path("runs/truth_table/log.jsonl")));
+  std::int64_t epochs = 0;
+  for (std::string line; std::getline(log, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    ++epochs;
+    CHECK(entry.at("epoch") == epochs);
+    CHECK(entry.at("step") == epochs);
+    CHECK(entry.at("loss").is_number());
+    CHECK(entry.at("seconds").is_number());
+    CHECK(entry.contains("metrics") == (epochs % 1000 == 0));
+  }
+  CHECK(epochs == 3000);
+
+  const Outcome quiet = descent_in(folder, "train " + example_folder + "01_xor.descent --epochs 10 --quiet --out q");
+  CHECK(std::count(quiet.out.begin(), quiet.out.end(), '\n') == 1);
+  CHECK(std::filesystem::exists(folder.path("q/weights.safetensors")));
+}
+
+TEST_CASE("several train blocks run in order, each in its own folder") {
+  Folder folder;
+  folder.write("xor.csv", "a,b,xor\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n");
+  const std::string block =
+      " = m() {\n  batch = 4, epochs = 2, seed = 1\n  optimizer = sgd(rate = 0.1)\n  data {\n"
+      "    x = csv(\"xor.csv\", columns = \"a, b\")\n    y = csv(\"xor.csv\", columns = \"xor\")\n  }\n}\n";
+  folder.write("m.descent",
+               "model m() {\n  input x : f32[batch, 2]\n  input y : f32[batch, 1]\n"
+               "  output guess = sigmoid(linear(x, 1))\n  loss error = mean_squared_error(guess, y)\n}\n"
+               "train first" +
+                   block + "train second" + block);
+  const Outcome both = descent_in(folder, "train m.descent --out here");
+  INFO(both.error);
+  CHECK(both.code == 0);
+  CHECK(both.out.find("first:") < both.out.find("second:"));
+  CHECK(std::filesystem::exists(folder.path("here/first/weights.safetensors")));
+  CHECK(std::filesystem::exists(folder.path("here/second/weights.safetensors")));
+  const Outcome one = descent_in(folder, "train m.descent --only second --out there");
+  CHECK(one.code == 0);
+  CHECK(std::filesystem::exists(folder.path("there/weights.safetensors")));
+  CHECK(descent_in(folder, "train m.descent --only secnd").error ==
+        "error: there is no train block 'secnd'\nnote: did you mean 'second'?\n");
+}
+
+TEST_CASE("a folder that can't be written is known before training starts") {
+  Folder folder;
+  folder.write("file", "");
+  const Outcome outcome = descent_in(folder, "train " + example_folder + "01_xor.descent --out file/run");
+  CHECK(outcome.code == 1);
+  CHECK(outcome.out == "");
+  CHECK(contains(outcome.error, "error: cannot make the folder 'file/run': "));
+}
+
+TEST_CASE("predict prints rows or writes .npy") {
+  Folder folder;
+  folder.write("rows.csv", "0,0\n0,1\n1,0\n1,1\n0,1\n1,1\n");  // more rows than the batch of four
+  REQUIRE(descent_in(folder, "train " + example_folder + "01_xor.descent --quiet").code == 0);
+  const std::string predict =
+      "predict " + example_folder + "01_xor.descent --weights runs/truth_table/weights.safetensors ";
+  const Outcome printed = descent_in(folder, predict + "--input x=rows.csv");
+  INFO(printed.error);
+  REQUIRE(printed.code == 0);
+  std::istringstream lines(printed.out);
+  const double expected[] = {0, 1, 1, 0, 1, 0};
+  std::size_t row = 0;
+  for (std::string line; std::getline(lines, line); ++row) CHECK(std::abs(std::stod(line) - expected[row]) < 0.2);
+  CHECK(row == 6);
+
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.npy").out == "");
+  const auto array = data::read_npy(folder.path("y.npy"));
+  REQUIRE(array.ok());
+  CHECK(array->shape == data::Shape{6, 1});
+
+  CHECK(descent_in(folder, predict + "--input z=rows.csv").error ==
+        "error: `predict` has no input 'z'\nnote: it has x\n");
+  CHECK(descent_in(folder, predict + "--input x=rows.bin").error ==
+        "error: 'rows.bin' has an ending that no reader knows; expected one of .csv, .idx, .npy\n");
+  CHECK(descent_in(folder, predict + "--input x=none.csv").error ==
+        "error: none.csv: cannot open: no such file or folder\n");
+  folder.write("wide.csv", "1,2,3\n");
+  CHECK(descent_in(folder, predict + "--input x=wide.csv").error ==
+        "error: input 'x' expects f32[batch, 2], found f32[1, 3]\n");
+}
+
+TEST_CASE("inspect prints a stage that is accepted again") {
+  Folder folder;
+  const Outcome graph = descent_in(folder, "inspect " + example_folder + "03_digits.descent --stage graph");
+  REQUIRE(graph.code == 0);
+  CHECK(graph.out.starts_with("descent graph 1\n"));
+  folder.write("digits.txt", graph.out);
+  const Outcome loop = descent_in(folder, "inspect digits.txt --stage loop --batch 32");
+  REQUIRE(loop.code == 0);
+  CHECK(loop.out.starts_with("descent loop 1\n"));
+  folder.write("loop.txt", loop.out);
+  CHECK(descent_in(folder, "inspect loop.txt --stage llvm").code == 0);
+  CHECK(descent_in(folder, "inspect loop.txt --stage graph").error ==
+        "error: 'loop.txt' is a printed Loop program: it has no stage 'graph', only loop, llvm and asm\n");
+  CHECK(descent_in(folder, "train digits.txt").code == 1);
+  const Outcome build = descent_in(folder, "build loop.txt -o digits.o");
+  CHECK(build.code == 0);
+  CHECK(contains(build.out, "void digits_step(const DescentCall*)"));
+  CHECK(read_text(folder.path("digits.o")).starts_with("\177ELF"));
+}
+
+TEST_CASE("check names every parameter, and fails when a gradient deviates") {
+  Folder folder;
+  const Outcome good = descent_in(folder, "check " + example_folder + "01_xor.descent");
+  CHECK(good.code == 0);
+  for (const char* name :
+       {"hidden.linear.weight", "hidden.linear.bias", "prediction.linear.weight", "prediction.linear.bias"}) {
+    INFO(name);
+    CHECK(contains(good.out, std::string("ok     d half_squares / d ") + name + ": largest deviation "));
+  }
+  folder.write("steep.graph",
+               "descent graph 1\nmodel steep\nentry step {\n  %x = input x : f64[4]\n"
+               "  %l = sweep [i < 4] sum at [] { sin(%x[i] * 1e6_f64) } : f64[]\n"
+               "  %d = gradient of %l by %x : f64[4]\n  loss l = %l\n  output d = %d\n}\n");
+  const Outcome bad = descent_in(folder, "check steep.graph");
+  CHECK(bad.code == 1);
+  CHECK(contains(bad.out, "WRONG  d l / d x: largest deviation "));
+  CHECK(bad.error == "error: a gradient deviates from its central difference by more than 1e-04\n");
+}
+
+}  // namespace descent::test

@@ -1,0 +1,186 @@
+// The examples against numbers from outside, and what training promises: reproducible, exact at the last batch,
+// rates that are data, nothing allocated.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/support/allocations.h"
+#include "tests/support/training.h"
+
+namespace descent::test {
+
+TEST_CASE("XOR follows the NumPy program from the same weights") {
+  const data::Tensors expected = fixture("xor.expected");
+  Training training = training_of(example("01_xor"));
+  REQUIRE(training.trainer().load(source_folder + "/tests/fixtures/xor.weights.safetensors").empty());
+  std::vector<double> losses = losses_of(training, 1000);
+  for (double& loss : losses) loss /= 2;  // ½ Σ over four rows → the mean
+  CHECK(relative_error(losses, expected.arrays.at("loss").as<double>()) < 1e-4);
+}
+
+TEST_CASE("XOR is solved from its stated seed") {
+  Training training = training_of(example("01_xor"));
+  losses_of(training, training.epochs());
+  CHECK(value_named(value_of(training.evaluate()), "error") < 0.01);
+  const std::vector<data::Array> prediction = value_of(training.predict(4));
+  const float expected[] = {0, 1, 1, 0};
+  for (std::size_t row = 0; row < 4; ++row) {
+    CHECK(std::fabs(prediction[0].as<float>()[row] - expected[row]) < 0.2F);
+  }
+}
+
+TEST_CASE("a binary classifier follows PyTorch step by step") {
+  const std::string weights = source_folder + "/tests/fixtures/bce.weights.safetensors";
+  Training training = training_of(example("02_linear_bce", {{"weights", weights}}));
+  const std::vector<double> losses = losses_of(training, training.epochs());
+  const data::Tensors expected = fixture("bce.expected");
+  REQUIRE(losses.size() == 200);
+  CHECK(relative_error(losses, expected.arrays.at("loss.f64").as<double>()) < 1e-4);
+  CHECK(relative_error(losses, expected.arrays.at("loss.f32").as<double>()) < 1e-4);
+}
+
+TEST_CASE("digits follow PyTorch, the short last batch included") {
+  const Settings settings{{"units", "32"}, {"batch", "64"}, {"shuffle", "false"}, {"rate", "1e-2"}, {"epochs", "2"}};
+  Training training = training_of(example("03_digits", settings));
+  REQUIRE(training.trainer().load(source_folder + "/tests/fixtures/digits.weights.safetensors").empty());
+  const std::vector<double> losses = losses_of(training, 2);
+  REQUIRE(losses.size() == 46);
+  const data::Tensors expected = fixture("digits.expected");
+  CHECK(relative_error(losses, expected.arrays.at("loss.f64").as<double>()) < 1e-4);
+  const auto correct = static_cast<double>(expected.arrays.at("correct.f64").as<std::int64_t>()[0]);
+  CHECK(value_named(value_of(training.evaluate()), "accuracy") == Approx(correct / 360).margin(1e-9));
+}
+
+TEST_CASE("digits reach their accuracy: the median of five seeds") {
+  std::vector<double> accuracies;
+  for (const char* seed : {"1", "2", "3", "4", "5"}) {
+    Training training = training_of(example("03_digits", {{"seed", seed}}));
+    losses_of(training, training.epochs());
+    accuracies.push_back(value_named(value_of(training.evaluate()), "accuracy"));
+  }
+  std::sort(accuracies.begin(), accuracies.end());
+  CHECK(accuracies[2] >= 0.97);
+  CHECK(accuracies[0] != accuracies[4]);  // the seed matters
+}
+
+TEST_CASE("iris reaches its accuracy") {
+  Training training = training_of(example("04_iris"));
+  losses_of(training, training.epochs());
+  CHECK(value_named(value_of(training.evaluate()), "accuracy") >= 0.95);
+}
+
+TEST_CASE("any number of threads gives the same bits") {
+  std::vector<data::Array> weights;
+  for (const int threads : {1, 2, 3}) {
+    TrainingOptions options;
+    options.trainer = {threads, true};
+    Training training = training_of(example("03_digits"), options);
+    losses_of(training, 1);
+    weights.push_back(value_of(training.trainer().parameter("hidden.linear.weight")));
+  }
+  CHECK(weights[0] == weights[1]);
+  CHECK(weights[0] == weights[2]);
+}
+
+TEST_CASE("the losses of an epoch weigh batches by their rows") {
+  Training training = training_of(example("03_digits", {{"rate", "0"}, {"batch", "1000"}, {"shuffle", "false"}}));
+  std::vector<double> steps;
+  const EpochReport report = value_of(training.run_epoch([&](std::int64_t, double loss) { steps.push_back(loss); }));
+  REQUIRE(steps.size() == 2);
+  CHECK(report.step == 2);
+  CHECK(report.losses[0].second == Approx((1000 * steps[0] + 437 * steps[1]) / 1437).epsilon(1e-12));
+  CHECK(report.losses[0].second != Approx((steps[0] + steps[1]) / 2).epsilon(1e-6));
+}
+
+TEST_CASE("an evaluation does not depend on how rows fall into batches") {
+  double first = 0;
+  for (const char* batch : {"7", "32", "360", "999"}) {
+    Training training = training_of(example("03_digits", {{"batch", batch}}));
+    const double nll = value_named(value_of(training.evaluate()), "nll");
+    if (first == 0) first = nll;
+    CHECK(nll == Approx(first).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("a rate is data: set between steps, nothing is compiled again") {
+  Training training = training_of(example("03_digits"));
+  Trainer& trainer = training.trainer();
+  CHECK(value_of(trainer.rate("rate")) == 2e-3);
+  const data::Array before = value_of(trainer.parameter("hidden.linear.weight"));
+  REQUIRE(trainer.set("rate", 0).empty());
+  losses_of(training, 1);
+  CHECK(value_of(trainer.parameter("hidden.linear.weight")) == before);
+  REQUIRE(trainer.set("rate", 1e-3).empty());
+  losses_of(training, 1);
+  CHECK(!(value_of(trainer.parameter("hidden.linear.weight")) == before));
+  CHECK(render(trainer.set("rat", 1)) == "error: model 'digits' has no rate 'rat'\nnote: did you mean 'rate'?\n");
+}
+
+TEST_CASE("seed, and only seed, decides the weights; shuffling follows seed and epoch") {
+  const auto weights_after = [](const Settings& settings) {
+    Training training = training_of(example("04_iris", settings));
+    losses_of(training, 2);
+    return value_of(training.trainer().parameter("hidden.linear.weight"));
+  };
+  CHECK(weights_after({}) == weights_after({}));
+  CHECK(!(weights_after({}) == weights_after({{"seed", "2"}})));
+  CHECK(!(weights_after({}) == weights_after({{"shuffle", "false"}})));
+}
+
+TEST_CASE("a step allocates nothing") {
+  Training training = training_of(example("03_digits"));
+  Trainer& trainer = training.trainer();
+  const std::vector<float> pixels(32 * 64, 1.0F);
+  const std::vector<std::int32_t> labels(32, 3);
+  const std::vector<Feed> feeds{{"pixel", pixels}, {"label", labels}};
+  for (int step = 0; step < 3; ++step) REQUIRE(trainer.step(32, feeds).ok());
+  const std::int64_t before = allocations();
+  bool good = true;
+  for (int step = 0; step < 100; ++step)
+    good = good && trainer.step(32, feeds).ok() && trainer.evaluate(32, feeds).ok();
+  CHECK(allocations() == before);
+  CHECK(good);
+}
+
+TEST_CASE("saved weights load to the same bits") {
+  const std::string path = "driver_training_weights.safetensors";
+  Training training = training_of(example("04_iris"));
+  losses_of(training, 3);
+  REQUIRE(training.trainer().save(path).empty());
+  Training other = training_of(example("04_iris", {{"seed", "9"}}));
+  REQUIRE(other.trainer().load(path).empty());
+  CHECK(value_of(other.evaluate()) == value_of(training.evaluate()));
+  const auto tensors = data::read_safetensors(path);
+  REQUIRE(tensors.ok());
+  CHECK(tensors->arrays.size() == 4);  // parameters, no moments
+  std::remove(path.c_str());
+}
+
+TEST_CASE("a loss that is not finite ends the training and says where") {
+  Program program = value_of(compile_text(source_folder + "/examples/diverging.descent", R"(model line() {
+  input x : f32[batch, 2]
+  input y : f32[batch, 1]
+  output guess = linear(x, 1)
+  loss error = mean_squared_error(guess, y)
+}
+train steep = line() {
+  batch = 4, epochs = 1000, seed = 1, shuffle = false
+  optimizer = sgd(rate = 100)
+  data {
+    x = csv("data/xor.csv", columns = "a, b")
+    y = csv("data/xor.csv", columns = "xor")
+  }
+}
+)"));
+  Training training = training_of(program);
+  Result<EpochReport> report = training.run_epoch();
+  while (report.ok() && !training.done()) report = training.run_epoch();
+  const std::string text = errors_of(report);
+  INFO(text);
+  const std::string step = std::to_string(training.trainer().steps_taken());
+  const bool infinite = text.find("loss 'error' is inf at step " + step + " (epoch " + step + ")") != std::string::npos;
+  const bool no_number =
+      text.find("loss 'error' is nan at step " + step + " (epoch " + step + ")") != std::string::npos;
+  CHECK((infinite || no_number));
+}
+
+}  // namespace descent::test
