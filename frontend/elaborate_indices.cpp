@@ -30,6 +30,11 @@ class Uses {
     uses.visit(reduction);
     return uses.names_;
   }
+  static std::set<std::string> of(const ast::Expression& expression) {
+    Uses uses;
+    uses.visit(expression);
+    return uses.names_;
+  }
 
  private:
   void visit(const ast::Reduction& reduction) {
@@ -275,6 +280,8 @@ Operand Elaborator::reduction(const ast::Reduction& node, OpenSweep& outer, cons
                   "expected a function of single elements within index notation, found one that reduces; call it on "
                   "the whole tensor above");
   }
+  const bool all = node.over.size() == 1 && node.over[0].name.text == "..." && !Uses::of(*node.body).contains("...");
+  if (all && !outer.indexed) return whole_reduction(node, at);
   const std::set<std::string> used = Uses::of(node);
   OpenSweep inner;
   inner.indexed = true;
@@ -309,6 +316,20 @@ Operand Elaborator::reduction(const ast::Reduction& node, OpenSweep& outer, cons
   return {Point{outer.body.read({whole->id, std::move(outside), {}}, type), {}}};
 }
 
+// mean[...](e) where e is made of whole tensors: over every axis of e.
+Operand Elaborator::whole_reduction(const ast::Reduction& node, const Span& at) {
+  OpenSweep sweep;
+  const std::string hint = hint_;
+  const Operand body = element_of(*node.body, sweep);
+  if (const Point* point = body.get<Point>()) {
+    for (const Extent extent : point->shape) sweep.axes.push_back({"", extent});
+  }
+  hint_ = hint + (hint.empty() ? "" : ".") + node.combiner.text;
+  const Operand result = combine(node, sweep, body, 0, {}, {}, at);
+  hint_ = hint;
+  return result;
+}
+
 // The reduced axes join the sweep's own.
 Operand Elaborator::reduce(const ast::Reduction& node, OpenSweep sweep, std::vector<Index> landing, Shape shape,
                            const Span& at) {
@@ -334,7 +355,13 @@ Operand Elaborator::reduce(const ast::Reduction& node, OpenSweep sweep, std::vec
   infer_extents(*node.body, indices, [this](const std::string& name) { return tensor_type(name); }, reporting());
   const std::size_t first = sweep.axes.size();
   if (errors_ != errors || !complete(indices, sweep)) return {Poison{}};
-  Operand body = element_of(*node.body, sweep);
+  const Operand body = element_of(*node.body, sweep);
+  return combine(node, sweep, body, first, std::move(landing), std::move(shape), at);
+}
+
+// The axes from `first` on are reduced.
+Operand Elaborator::combine(const ast::Reduction& node, OpenSweep& sweep, Operand body, std::size_t first,
+                            std::vector<Index> landing, Shape shape, const Span& at) {
   if (body.poisoned()) return body;
   if (node.combiner.text == "mean") {
     std::vector<AxisId> reduced;

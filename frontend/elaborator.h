@@ -190,6 +190,9 @@ class Elaborator {
                  const Span& at);
   Operand reduction(const ast::Reduction& node, OpenSweep& outer, const Span& at);
   Operand reduce(const ast::Reduction& node, OpenSweep sweep, std::vector<Index> landing, Shape shape, const Span& at);
+  Operand whole_reduction(const ast::Reduction& node, const Span& at);
+  Operand combine(const ast::Reduction& node, OpenSweep& sweep, Operand body, std::size_t first,
+                  std::vector<Index> landing, Shape shape, const Span& at);
   Operand mean(OpenSweep& sweep, Operand body, const std::vector<AxisId>& reduced, std::vector<Index> landing,
                Shape shape, const Span& at);
   Operand subscript(const ast::Subscript& node, OpenSweep& sweep, const Span& at);

@@ -172,6 +172,19 @@ TEST_CASE("losses and metrics are means over the rows") {
   }
 }
 
+TEST_CASE("a reduction over ... takes whole tensors too, over all their axes") {
+  const double expected = mean_of_elements([](double x, double y) { return (x - y) * (x - y); });
+  check_close(expression("mean[...]((x - y)^2)"), {expected});
+  check_close(expression("mean[...]((x[...] - y[...])^2)"), {expected});
+  check_close(expression("sum[...](x) + max[...](y * 2) - min[...](x)"),
+              {std::accumulate(table_x.begin(), table_x.end(), 2.0 + 3.0)});
+  check_close(expression("argmax[...](x)"), {4});
+  check_close(expression("argmin[...](x)"), {11});
+  check_close(expression("mean[...](relu(x) * 3 - mean[...](x))"),
+              {mean_of_elements([](double x, double) { return 3 * std::max(x, 0.0) - x; })});
+  check_close(expression("prod[...](y + 1)"), {64});
+}
+
 TEST_CASE("layers rearrange and look up") {
   check_close(expression("one_hot(label, 4)"), {0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 1});
   Numbers normal(12);
