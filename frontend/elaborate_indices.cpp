@@ -388,15 +388,18 @@ Operand Elaborator::mean(OpenSweep& sweep, Operand body, const std::vector<AxisI
   const std::optional<ScalarId> term = scalar(body, type, sweep, at);
   if (!term) return {Poison{}};
   double points = 1;
-  std::optional<ScalarId> rows;
+  std::optional<ScalarId> rows;  // the product of the actual extents of batch axes
   for (const AxisId axis : reduced) {
     const Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
-    if (!extent.is_batch()) points *= static_cast<double>(extent.size);
-    if (extent.is_batch()) rows = sweep.body.extent(axis);
+    if (!extent.is_batch()) {
+      points *= static_cast<double>(extent.size);
+      continue;
+    }
+    const ScalarId actual = sweep.body.apply(type == DType::f32 ? Op::to_f32 : Op::to_f64, {sweep.body.extent(axis)});
+    rows = rows ? sweep.body.apply(Op::mul, {*rows, actual}) : actual;
   }
   if (rows) {
-    const ScalarId actual = sweep.body.apply(type == DType::f32 ? Op::to_f32 : Op::to_f64, {*rows});
-    const ScalarId divisor = sweep.body.apply(Op::mul, {actual, sweep.body.literal(points, type)});
+    const ScalarId divisor = sweep.body.apply(Op::mul, {*rows, sweep.body.literal(points, type)});
     const ScalarId share = sweep.body.apply(Op::div, {*term, divisor});
     return finish(sweep, {Point{share, {}}}, Combiner::sum, std::move(landing), std::move(shape), at);
   }

@@ -183,6 +183,7 @@ TEST_CASE("a reduction over ... takes whole tensors too, over all their axes") {
   check_close(expression("mean[...](relu(x) * 3 - mean[...](x))"),
               {mean_of_elements([](double x, double) { return 3 * std::max(x, 0.0) - x; })});
   check_close(expression("prod[...](y + 1)"), {64});
+  check_close(expression("mean[a, b](f32(label[a] == label[b]))"), {3 / 9.0});
 }
 
 TEST_CASE("layers rearrange and look up") {
