@@ -63,7 +63,7 @@ std::optional<ReaderCall::Value> value_of(const DataExpression& expression, Read
 // Reads a call's arguments into the shape that the reader's row asks for.
 class CallResolver {
  public:
-  CallResolver(const Reader& reader, const DataFolders& folders, const Span& at)
+  CallResolver(const Reader& reader, const Folders& folders, const Span& at)
       : reader_(reader), folders_(folders), at_(at) {}
 
   Result<ReaderCall> resolve(const DataCall& call) {
@@ -124,7 +124,7 @@ class CallResolver {
   }
 
   const Reader& reader_;
-  const DataFolders& folders_;
+  const Folders& folders_;
   const Span& at_;
   ReaderCall call_;
   std::size_t positional_ = 0;
@@ -141,22 +141,22 @@ bool shapes_agree(const data::Shape& found, const Shape& wanted) {
 
 }  // namespace
 
-DataFolders data_folders(const std::string& model_folder, const std::string& data_folder) {
+Folders data_folders(const std::string& model_folder, const std::string& data_folder) {
+  Folders folders{model_folder};
   const char* environment = std::getenv("DESCENT_DATA");
-  return {model_folder, data_folder, environment ? environment : ""};
+  for (const std::string& folder : {data_folder, std::string(environment ? environment : "")}) {
+    if (!folder.empty()) folders.push_back(folder);
+  }
+  return folders;
 }
 
-Result<std::string> find_file(const std::string& path, const DataFolders& folders, std::string_view what,
-                              const Span& at) {
+Result<std::string> find_file(const std::string& path, const Folders& folders, std::string_view what, const Span& at) {
   namespace fs = std::filesystem;
   std::vector<fs::path> tried;
-  const auto try_in = [&](const std::string& folder) { tried.push_back((fs::path(folder) / path).lexically_normal()); };
   if (fs::path(path).is_absolute()) {
     tried.emplace_back(path);
   } else {
-    try_in(folders.model);
-    if (!folders.data.empty()) try_in(folders.data);
-    if (!folders.environment.empty()) try_in(folders.environment);
+    for (const std::string& folder : folders) tried.push_back((fs::path(folder) / path).lexically_normal());
   }
   for (const fs::path& candidate : tried) {
     std::error_code error;
@@ -169,13 +169,13 @@ Result<std::string> find_file(const std::string& path, const DataFolders& folder
     const std::string near = nearest(candidate.filename().string(), names_in(candidate.parent_path()));
     if (!near.empty()) missing.notes.push_back({{}, fmt::format("did you mean '{}'?", near)});
   }
-  if (folders.data.empty() && folders.environment.empty()) {
+  if (folders.size() == 1) {
     missing.notes.push_back({{}, "--data FOLDER or the variable DESCENT_DATA names another folder to look in"});
   }
   return missing;
 }
 
-Result<data::Array> read_data(const DataExpression& expression, const DataFolders& folders) {
+Result<data::Array> read_data(const DataExpression& expression, const Folders& folders) {
   const auto* call = std::get_if<DataCall>(&expression.node);
   if (!call) {
     return diagnostic("not-data", expression.at,

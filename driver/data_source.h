@@ -12,18 +12,13 @@
 namespace descent {
 
 // Where a relative path is looked for, in this order: the model file's folder, --data, $DESCENT_DATA.
-struct DataFolders {
-  std::string model;
-  std::string data;
-  std::string environment;
-};
-DataFolders data_folders(const std::string& model_folder, const std::string& data_folder);
+using Folders = std::vector<std::string>;
+Folders data_folders(const std::string& model_folder, const std::string& data_folder);
 
 // The file's path; a diagnostic that says where it was looked for. `what`: "data file", "weights file".
-Result<std::string> find_file(const std::string& path, const DataFolders& folders, std::string_view what,
-                              const Span& at);
+Result<std::string> find_file(const std::string& path, const Folders& folders, std::string_view what, const Span& at);
 
-Result<data::Array> read_data(const frontend::DataExpression& expression, const DataFolders& folders);
+Result<data::Array> read_data(const frontend::DataExpression& expression, const Folders& folders);
 
 // The array as values of an input: shapes agree, every number has an exact place in the input's type, labels lie in
 // their range. A table of one column also feeds an input of rank 1.

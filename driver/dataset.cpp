@@ -58,7 +58,7 @@ Diagnostics count_rows(Dataset& dataset, const Span& block) {
 
 class Loader {
  public:
-  Loader(const Program& program, const DataFolders& folders) : inputs_(data_inputs(program)), folders_(folders) {}
+  Loader(const Program& program, const Folders& folders) : inputs_(data_inputs(program)), folders_(folders) {}
 
   Result<Dataset> load(const std::vector<frontend::DataBinding>& bindings, const Span& block) {
     wrong_ = check_layout(inputs_, block);
@@ -104,7 +104,7 @@ class Loader {
   }
 
   std::map<std::string, TensorType> inputs_;
-  const DataFolders& folders_;
+  const Folders& folders_;
   Dataset dataset_;
   Diagnostics wrong_;
 };
@@ -129,7 +129,7 @@ Feed::Values view(const data::Array& array, const std::byte* bytes, std::size_t 
 }  // namespace
 
 Result<Dataset> load_dataset(const Program& program, const std::vector<frontend::DataBinding>& bindings,
-                             const DataFolders& folders) {
+                             const Folders& folders) {
   return Loader(program, folders).load(bindings, program.train() ? program.train()->at : Span{});
 }
 

@@ -24,7 +24,7 @@ struct Dataset {
 
 // Reads what the bindings name and checks it against the program's inputs.
 Result<Dataset> load_dataset(const Program& program, const std::vector<frontend::DataBinding>& bindings,
-                             const DataFolders& folders);
+                             const Folders& folders);
 
 // Arrays that already fit these inputs; every data input among `ports` must be there, all with the same rows.
 Result<Dataset> dataset_of(const std::vector<Port>& ports,

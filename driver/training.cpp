@@ -57,16 +57,18 @@ struct Training::Parts {
   std::int64_t batch() const { return program.largest_batch(); }
   std::int64_t steps_per_epoch() const { return (data.rows + batch() - 1) / batch(); }
 
-  Diagnostics start(const DataFolders& folders);
+  Diagnostics start();
   Diagnostics check_losses(std::span<const double> losses) const;
   Result<NamedValues> finish(const NamedValues& joined);
 };
 
 // Initial weights: drawn, or from a file.
-Diagnostics Training::Parts::start(const DataFolders& folders) {
+Diagnostics Training::Parts::start() {
   if (Diagnostics wrong = trainer.init(block.seed); !wrong.empty()) return wrong;
   trainer.set_total_steps(steps_per_epoch() * block.epochs);
   if (block.weights.empty()) return {};
+  // Beside the model, or where `train` left them.
+  const Folders folders{program.parts().folder, ""};
   Result<std::string> path = find_file(block.weights, folders, "weights file", block.weights_at);
   if (!path) return path.errors();
   return trainer.load(*path, block.weights_at);
@@ -122,7 +124,7 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
     return diagnostic("not-data", block->data_and_test->at,
                       "no reader gives data and test at once; write `data { … }` and `test { … }`");
   }
-  const DataFolders folders = data_folders(program.parts().folder, options.data_folder);
+  const Folders folders = data_folders(program.parts().folder, options.data_folder);
   Result<Dataset> data = load_dataset(program, block->data, folders);
   if (!data) return data.errors();
   std::optional<Dataset> test;
@@ -137,7 +139,7 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
       Parts{program, std::move(*trainer), *block, std::move(*data), std::move(test), {}, {}, 0});
   parts->batches.emplace(parts->data, parts->batch());
   if (parts->test) parts->test_batches.emplace(*parts->test, parts->batch());
-  if (Diagnostics wrong = parts->start(folders); !wrong.empty()) return wrong;
+  if (Diagnostics wrong = parts->start(); !wrong.empty()) return wrong;
   return Training(std::move(parts));
 }
 

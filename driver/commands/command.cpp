@@ -20,13 +20,15 @@ bool wants_colour(int descriptor) {
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
 
-CLI::Validator at_least(std::int64_t low) {
-  const auto check = [low](std::string& text) {
+CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
+  const auto check = [low, high](std::string& text) {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = error == std::errc() && end == text.data() + text.size();
-    return whole && value >= low ? std::string()
-                                 : fmt::format("expected a whole number of at least {}, found '{}'", low, text);
+    if (whole && value >= low && value <= high) return std::string();
+    const std::string limits =
+        high == INT64_MAX ? fmt::format("of at least {}", low) : fmt::format("from {} to {}", low, high);
+    return fmt::format("expected a whole number {}, found '{}'", limits, text);
   };
   return CLI::Validator(check, "");
 }
@@ -51,7 +53,7 @@ void ModelOptions::add_to(CLI::App& command) {
                   "Replace a size of the model, a setting or an argument of the optimizer: --set units=64")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  command.add_option("--batch", batch, "Rows of a batch")->type_name("N")->check(at_least(1));
+  command.add_option("--batch", batch, "Rows of a batch")->type_name("N")->check(whole_number(1));
 }
 
 Result<CompileOptions> ModelOptions::compile_options() const {

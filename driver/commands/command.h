@@ -21,8 +21,9 @@ int fail(const std::string& message, const std::string& hint = {});
 
 bool is_terminal(int descriptor);
 
-// Whole numbers from `low` on.
-CLI::Validator at_least(std::int64_t low);
+// Whole numbers low ≤ n ≤ high.
+CLI::Validator whole_number(std::int64_t low, std::int64_t high = INT64_MAX);
+inline constexpr std::int64_t most_threads = 1024;
 
 // A command adds itself to the application; `exit_code` receives what its run gives.
 void add_train(CLI::App& app, int& exit_code);

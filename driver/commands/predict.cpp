@@ -105,7 +105,7 @@ void add_predict(CLI::App& app, int& exit_code) {
       ->allow_extra_args(false);
   command->add_option("--threads", options->trainer.threads, "Threads (default: one per processor)")
       ->type_name("N")
-      ->check(at_least(1));
+      ->check(whole_number(1, most_threads));
   command->footer(
       "Example:\n"
       "  descent predict xor.descent --weights runs/truth_table/weights.safetensors --input x=rows.csv");

@@ -125,13 +125,15 @@ void add_train(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "Train a model on the data its train blocks name");
   auto options = std::make_shared<TrainOptions>();
   options->model.add_to(*command);
-  command->add_option("--epochs", options->epochs, "Epochs")->type_name("N")->check(at_least(1));
-  command->add_option("--seed", options->seed, "Seed of weights, order and masks")->type_name("N")->check(at_least(0));
+  command->add_option("--epochs", options->epochs, "Epochs")->type_name("N")->check(whole_number(1));
+  command->add_option("--seed", options->seed, "Seed of weights, order and masks")
+      ->type_name("N")
+      ->check(whole_number(0));
   command
       ->add_option("--threads", options->training.trainer.threads,
                    "Threads (default: one per processor; any number gives the same bits)")
       ->type_name("N")
-      ->check(at_least(1));
+      ->check(whole_number(1, most_threads));
   command->add_option("--data", options->training.data_folder, "Look for data files here too")->type_name("DIR");
   command->add_option("--out", options->out, "Write weights.safetensors and log.jsonl here (default: runs/NAME)")
       ->type_name("DIR");

@@ -59,7 +59,7 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
        "error: --epochs: expected a whole number of at least 1, found '0'\nnote: `descent train --help` shows its "
        "options\n"},
       {"train m.descent --threads two",
-       "error: --threads: expected a whole number of at least 1, found 'two'\nnote: `descent train --help` shows its "
+       "error: --threads: expected a whole number from 1 to 1024, found 'two'\nnote: `descent train --help` shows its "
        "options\n"},
       {"train m.descent n.descent",
        "error: too many arguments for descent train\nnote: `descent train --help` shows its options\n"},
@@ -141,6 +141,16 @@ TEST_CASE("train writes weights and log; a pipe gets one line per report") {
     CHECK(entry.contains("metrics") == (epochs % 1000 == 0));
   }
   CHECK(epochs == 3000);
+
+  const Outcome again = descent_in(folder, "train " + example_folder +
+                                               "01_xor.descent --epochs 1 --out b "
+                                               "--set weights=runs/truth_table/weights.safetensors");
+  INFO(again.error);
+  CHECK(again.code == 0);
+  const Outcome gone = descent_in(folder, "train " + example_folder + "01_xor.descent --set weights=gone.safetensors");
+  CHECK(gone.code == 1);
+  CHECK(gone.error == "error: there is no weights file 'gone.safetensors'\nnote: looked for '" + example_folder +
+                          "gone.safetensors'\nnote: looked for 'gone.safetensors'\n");
 
   const Outcome quiet = descent_in(folder, "train " + example_folder + "01_xor.descent --epochs 10 --quiet --out q");
   CHECK(std::count(quiet.out.begin(), quiet.out.end(), '\n') == 1);

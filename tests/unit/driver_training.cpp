@@ -101,6 +101,38 @@ TEST_CASE("an evaluation does not depend on how rows fall into batches") {
   }
 }
 
+TEST_CASE("a metric with a formula around its batches runs the formula once, on the joined parts") {
+  const auto perplexity_at = [](const char* batch) {
+    CompileOptions options;
+    options.set = {{"batch", batch}};
+    const Program program = value_of(compile_text(source_folder + "/examples/iris.descent", R"(model iris() {
+  input centimetres : f32[batch, 4]
+  input species     : i32[batch] in 0 ..< 3
+  output logits = linear(centimetres, 3)
+  loss   nll        = cross_entropy(logits, species)
+  metric perplexity = exp(over_epoch(nll))
+}
+train t = iris() {
+  batch = 150, epochs = 1, seed = 1
+  optimizer = sgd(rate = 0.01)
+  data {
+    centimetres = csv("data/iris.csv", skip = 1, columns = "0 ..< 4")
+    species     = csv("data/iris.csv", skip = 1, label = 4)
+  }
+}
+)",
+                                                  options));
+    Training training = training_of(program);
+    const NamedValues values = value_of(training.evaluate());
+    REQUIRE(values.size() == 2);  // the parts are not shown
+    CHECK(value_named(values, "perplexity") == Approx(std::exp(value_named(values, "nll"))).epsilon(1e-5));
+    return value_named(values, "perplexity");
+  };
+  const double whole = perplexity_at("150");
+  CHECK(perplexity_at("40") == Approx(whole).epsilon(1e-5));
+  CHECK(perplexity_at("7") == Approx(whole).epsilon(1e-5));
+}
+
 TEST_CASE("a rate is data: set between steps, nothing is compiled again") {
   Training training = training_of(example("03_digits"));
   Trainer& trainer = training.trainer();
