@@ -188,7 +188,7 @@ class ModelLowering {
       match(
           node.op, [](const Input&) {},
           [&](const State& state) { frame.homes[node.results[0]] = {states_.at(state.name), {}}; },
-          [&](const Sweep& sweep) { lower_one(frame, node, sweep); },
+          [&](const Sweep& sweep) { lower_one(frame, node, with_named_axes(sweep)); },
           [&](const Scan& scan) { lower_scan(frame, node, scan); },
           [&](const Random& random) { lower_draw(frame, node, random); },
           [](const Gradient&) { DESCENT_CHECK(false, "lower: a gradient node is left"); }, [](const Update&) {});

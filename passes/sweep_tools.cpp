@@ -192,6 +192,14 @@ std::vector<Axis> axes_of(const Shape& shape) {
   return axes;
 }
 
+Sweep with_named_axes(Sweep sweep) {
+  for (std::size_t a = 0; a < sweep.axes.size(); ++a) {
+    Axis& axis = sweep.axes[a];
+    if (axis.name.empty()) axis.name = fresh_name(sweep.axes, axis.extent.is_batch() ? "b" : axis_name(a));
+  }
+  return sweep;
+}
+
 std::string fresh_name(const std::vector<Axis>& axes, std::string wanted) {
   auto taken = [&](const std::string& name) {
     return std::any_of(axes.begin(), axes.end(), [&](const Axis& axis) { return axis.name == name; });

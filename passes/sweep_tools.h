@@ -68,6 +68,8 @@ Sweep slice_of(const Graph& graph, ValueId tensor, const std::vector<Affine>& pr
 std::vector<Axis> axes_of(const Shape& shape);
 // `wanted`, or with the first number behind it that no axis has.
 std::string fresh_name(const std::vector<Axis>& axes, std::string wanted);
+// The sweep with a name for every axis that had none.
+Sweep with_named_axes(Sweep sweep);
 std::vector<Index> identity_landing(std::size_t rank);
 
 }  // namespace descent
