@@ -72,6 +72,12 @@ TEST_CASE("what is fed is checked at the door") {
   CHECK(error_of(trainer, 5, {}) == "error: expected 1 to 4 rows, the batch this program was compiled for, found 5\n");
 }
 
+TEST_CASE("without an entry `init` states begin as zeros") {
+  Trainer trainer = scaled_trainer();
+  REQUIRE(trainer.init(1).empty());
+  CHECK(value_of(trainer.parameter("factor")) == data::zeros(data::DType::f32, {3}));
+}
+
 TEST_CASE("an entry or parameter that is not there is a diagnostic") {
   Trainer trainer = scaled_trainer();
   CHECK(errors_of(trainer.step(1, {})) == "error: model 'scaled' has no entry 'step': it needs a train block\n");

@@ -158,6 +158,28 @@ TEST_CASE("seed, and only seed, decides the weights; shuffling follows seed and 
   CHECK(!(weights_after({}) == weights_after({{"shuffle", "false"}})));
 }
 
+TEST_CASE("schedules know how many steps there will be, whatever the batch") {
+  const auto weights_after_one_epoch = [](const char* epochs, const char* rate) {
+    Training training = training_of(example("04_iris", {{"epochs", epochs}, {"rate", rate}}));
+    losses_of(training, 1);
+    return value_of(training.trainer().parameter("hidden.linear.weight"));
+  };
+  CHECK(!(weights_after_one_epoch("2", "cosine(0.01)") == weights_after_one_epoch("4", "cosine(0.01)")));
+  CHECK(weights_after_one_epoch("2", "0.01") == weights_after_one_epoch("4", "0.01"));
+}
+
+TEST_CASE("init begins anew: weights, moments and the count of steps") {
+  const auto first_epoch = [](Training& training) {
+    losses_of(training, 1);
+    return value_of(training.trainer().parameter("hidden.linear.weight"));
+  };
+  Training training = training_of(example("04_iris", {{"shuffle", "false"}}));
+  const data::Array once = first_epoch(training);
+  REQUIRE(training.trainer().init(1).empty());
+  CHECK(training.trainer().steps_taken() == 0);
+  CHECK(first_epoch(training) == once);
+}
+
 TEST_CASE("a step allocates nothing") {
   Training training = training_of(example("03_digits"));
   Trainer& trainer = training.trainer();
