@@ -1,3 +1,4 @@
+// Runs a trained model on rows that files hold, in parts of the largest batch.
 #include "descent/prediction.h"
 
 #include <algorithm>

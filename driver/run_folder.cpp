@@ -1,3 +1,4 @@
+// The folder that a training writes: claimed before the first step, written whole or not at all.
 #include "descent/run_folder.h"
 
 #include <cerrno>

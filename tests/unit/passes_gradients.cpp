@@ -68,6 +68,43 @@ TEST_CASE("gradients equal central differences in double") {
   }
 }
 
+// Windows of three at stride two over rows of equal values, with a border of -inf: every window has ties, and the first
+// of the largest, in box order, gets all of the window's gradient.
+TEST_CASE("a maximum passes its gradient to the first winner") {
+  const Model model = run_passes(parse_or_fail("max_pool", read_text(folder / "max_pool.graph")));
+  const Graph& graph = model.entries[0];
+  Values values = random_inputs(graph, batch, 7);
+  Tensor& x = values.at("x");
+  for (std::size_t i = 0; i < x.data.size(); ++i) x.data[i] = i % 7 < 4 ? 0.5 : 1.5;
+  const Result<Evaluation> result = evaluate(graph, batch, values, {});
+  REQUIRE(result.ok());
+
+  Tensor expected = zeros(x.type, batch);
+  auto place = [](std::int64_t b, std::int64_t i, std::int64_t j) {
+    return static_cast<std::size_t>(49 * b + 7 * i + j);
+  };
+  for (std::int64_t b = 0; b < batch; ++b) {
+    for (std::int64_t i = 0; i < 4; ++i) {
+      for (std::int64_t j = 0; j < 4; ++j) {
+        double largest = -INFINITY;
+        std::size_t first = 0;
+        for (std::int64_t r = 0; r < 3; ++r) {
+          for (std::int64_t s = 0; s < 3; ++s) {
+            const std::int64_t row = 2 * i + r - 1, column = 2 * j + s - 1;
+            if (row < 0 || row > 6 || column < 0 || column > 6 || x.data[place(b, row, column)] <= largest) continue;
+            largest = x.data[place(b, row, column)];
+            first = place(b, row, column);
+          }
+        }
+        expected.data[first] += 2 * largest * static_cast<double>(i + 4 * j + 1);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    if (graph.outputs[i].name == "x") CHECK(result->outputs[i].data == expected.data);
+  }
+}
+
 TEST_CASE("lowered gradients have the same bits at every width and lie near the oracle") {
   for (const std::string& name : names_in(folder)) {
     DYNAMIC_SECTION(name) {
