@@ -1,3 +1,4 @@
+// Walks the runs of values that a dense array and a buffer with gaps share.
 #include "driver/batch_layout.h"
 
 #include <cstring>

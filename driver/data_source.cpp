@@ -1,3 +1,4 @@
+// Looks up readers, checks their arguments, finds files, fits what they hold to an input.
 #include "driver/data_source.h"
 
 #include <algorithm>

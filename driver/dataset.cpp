@@ -1,3 +1,4 @@
+// Reads the data of a block, checks that its inputs agree, and picks the rows of a batch.
 #include "driver/dataset.h"
 
 #include <algorithm>

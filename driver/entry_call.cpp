@@ -1,3 +1,4 @@
+// Checks what is fed, points an entry at it, runs it and reads its numbers.
 #include "driver/entry_call.h"
 
 #include <algorithm>

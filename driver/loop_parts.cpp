@@ -1,3 +1,4 @@
+// Cuts an entry or a kernel out of a Loop program and numbers what is left anew.
 #include "driver/loop_parts.h"
 
 #include <algorithm>

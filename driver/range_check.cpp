@@ -1,3 +1,4 @@
+// Finds the first value that is not where the type says.
 #include "driver/range_check.h"
 
 #include <algorithm>

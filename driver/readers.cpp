@@ -1,3 +1,4 @@
+// The table of readers, and how the arguments of each become options of runtime/data.
 #include "driver/readers.h"
 
 #include <algorithm>

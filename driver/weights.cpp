@@ -1,3 +1,4 @@
+// Compares a weights file with the states a model declares.
 #include "driver/weights.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Prints diagnostics, checks numbers, compiles what the common options ask for.
 #include "driver/commands/command.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// Draws the bar at most ten times a second and clears it before a line is printed.
 #include "driver/commands/progress.h"
 
 #include <unistd.h>
