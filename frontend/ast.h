@@ -79,6 +79,9 @@ struct Reduction {
   ExpressionRef body;
 };
 
+// sum max min prod mean argmax argmin
+bool is_reduction(std::string_view word);
+
 struct Expression {
   std::variant<Number, Text, Name, Ellipsis, Unary, Binary, Conditional, Call, Subscript, Reduction> node;
   Span at;

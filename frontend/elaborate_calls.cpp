@@ -35,8 +35,17 @@ Operand Elaborator::unknown_function(const ast::Identifier& name) {
     if (find_primitive(std::string(entry.name))) candidates.emplace_back(entry.name);
   }
   for (const char* special : {"grad", "over_epoch", "uniform"}) candidates.emplace_back(special);
+  if (ast::is_reduction(name.text)) return needs_brackets(name);
   return poison("unknown-function", name.at,
                 "unknown function " + quoted(name.text) + suggestion(name.text, candidates));
+}
+
+// sum(x) for sum[i](x[i])
+Operand Elaborator::needs_brackets(const ast::Identifier& reduction) {
+  const std::string& name = reduction.text;
+  return poison("unknown-function", reduction.at,
+                "expected the indices that " + quoted(name) + " runs over: " + name + "[i](x[b, i]) for one axis, " +
+                    name + "[...](x[...]) for all");
 }
 
 // -- what is neither in the library nor in the op table --------------------------------------------------------------
@@ -287,8 +296,18 @@ bool Elaborator::bind_tensor(Argument& argument) {
           "expected " + ast::print(*parameter.type) + " for " + what + ", found " + describe(*argument.value));
     return false;
   }
+  const TensorType& found = graph_.type(whole->id);
+  const std::optional<DType> element = dtype_named(parameter.type->element.text);
+  if (element && *element != found.dtype) {  // before shapes, which say little about a wrong tensor
+    error("wrong-type", argument.at,
+          "expected elements of " + parameter.type->element.text + " for " + what + " of " +
+              quoted(frame().function->name.text) + ", found " + to_string(TensorType{found.dtype, found.shape, {}}) +
+              (*element == DType::f32 ? "; convert with f32()" : ""),
+          {{parameter.type->at, "declared here as " + ast::print(*parameter.type)}});
+    return false;
+  }
   bind(parameter.name, *argument.value);
-  return bind_shape(*frame().function, *parameter.type, graph_.type(whole->id).shape, what, argument.at);
+  return bind_shape(*frame().function, *parameter.type, found.shape, what, argument.at);
 }
 
 // Names in a type that are not known yet take the extents they stand for.
@@ -353,12 +372,11 @@ bool Elaborator::check_tensor(const Argument& argument) {
   if (!expected) return false;
   const TensorType& found = graph_.type(argument.value->get<Whole>()->id);
   const std::vector<Note> note = {{parameter.type->at, "declared here as " + ast::print(*parameter.type)}};
-  if (expected->dtype != found.dtype || expected->shape != found.shape) {
-    const bool convertible = expected->dtype != found.dtype && expected->dtype == DType::f32;
-    error(expected->shape == found.shape ? "wrong-type" : "shape-mismatch", argument.at,
+  if (expected->shape != found.shape) {
+    error("shape-mismatch", argument.at,
           "expected " + to_string(TensorType{expected->dtype, expected->shape, {}}) + " for argument " +
               quoted(parameter.name.text) + " of " + quoted(frame().function->name.text) + ", found " +
-              to_string(TensorType{found.dtype, found.shape, {}}) + (convertible ? "; convert with f32()" : ""),
+              to_string(TensorType{found.dtype, found.shape, {}}),
           note);
     return false;
   }

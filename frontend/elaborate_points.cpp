@@ -213,6 +213,7 @@ Operand Elaborator::primitive(const OpRow& entry, const ast::Call& node, OpenSwe
     operands.push_back(element_of(*argument.value, sweep));
   }
   if (static_cast<int>(operands.size()) != entry.arity) {
+    if (operands.size() == 1 && ast::is_reduction(node.function.text)) return needs_brackets(node.function);
     return poison("argument-count", at,
                   quoted(node.function.text) + " takes " +
                       counted(static_cast<std::size_t>(entry.arity), "argument", "arguments") + ", found " +

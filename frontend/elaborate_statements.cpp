@@ -184,13 +184,13 @@ void Elaborator::declare_inputs(const ast::DeclareInput& node) {
   }
   const std::optional<TensorType> type = tensor_type(node.type);
   for (const ast::Identifier& name : node.names) {
+    reading_.inputs.push_back(name.text);  // also after a mistake: the data that the train block names has a place
     if (name.text == "step" || name.text == "steps" || name.text == "seed") {
       error("reserved-name", name.at,
             quoted(name.text) + " is an input of every training step; name this one otherwise");
       continue;
     }
     bind(name, type ? Operand{Whole{graph_.input(name.text, *type, origin(name.at))}} : Operand{Poison{}});
-    if (type) reading_.inputs.push_back(name.text);
   }
 }
 

@@ -206,6 +206,7 @@ class Elaborator {
   Operand call(const ast::Call& call, OpenSweep* elements, const Span& at);
   std::optional<Operand> special_call(const ast::Call& call, const Span& at);
   Operand unknown_function(const ast::Identifier& name);
+  Operand needs_brackets(const ast::Identifier& reduction);
   Operand gradient(const ast::Call& call, const Span& at);
   Operand uniform(const ast::Call& call, const Span& at);
   Operand over_epoch(const ast::Call& call, const Span& at);

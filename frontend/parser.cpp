@@ -40,9 +40,9 @@ void Parser::expect_closing(std::string_view text, Span opened) {
   fail("syntax", std::move(at), "expected " + quoted(text) + ", found " + found, {{std::move(opened), "opened here"}});
 }
 
-void Parser::expected(std::string_view what) {
+void Parser::expected(std::string_view what, const std::string& hint) {
   const std::string found = describe(peek());
-  fail("syntax", here(), "expected " + std::string(what) + ", found " + found);
+  fail("syntax", here(), "expected " + std::string(what) + ", found " + found + hint);
 }
 
 void Parser::fail(std::string id, Span at, std::string message, std::vector<Note> notes) {
@@ -60,6 +60,25 @@ void Parser::skip_statement() {
     if (is("}") && --depth < 0) return;
     if (depth == 0 && peek().kind == Token::Kind::newline) return;
   }
+}
+
+// Does a line of the outermost level begin here?
+bool Parser::at_declaration(std::size_t ahead) const {
+  if (is("import", ahead)) return peek(ahead + 1).kind == Token::Kind::text;
+  const bool word = is("fn", ahead) || is("optimizer", ahead) || is("model", ahead) || is("train", ahead);
+  return word && is_name(ahead + 1);
+}
+
+// The brace before the lines of a body. Without it they are skipped up to the next declaration: read at the outermost
+// level, each of them would be a mistake.
+bool Parser::open_brace() {
+  if (failed_ || is("{")) {
+    expect("{");
+    return !failed_;
+  }
+  expected("'{'");
+  while (peek().kind != Token::Kind::end && !(peek().kind == Token::Kind::newline && at_declaration(1))) ++at_;
+  return false;
 }
 
 void Parser::skip_newlines() {

@@ -34,11 +34,13 @@ class Parser {
   bool accept(std::string_view text);
   void expect(std::string_view text);
   void expect_closing(std::string_view text, Span opened);
-  void expected(std::string_view what);
+  void expected(std::string_view what, const std::string& hint = {});
   static std::string describe(const Token& token);
   void fail(std::string id, Span at, std::string message, std::vector<Note> notes = {});
   void skip_statement();
   void skip_newlines();
+  bool at_declaration(std::size_t ahead) const;
+  bool open_brace();
   void end_of_statement();
   ast::Identifier name(std::string_view what);
   Span here() const;
@@ -76,6 +78,7 @@ class Parser {
   decltype(ast::Statement::node) statement_node();
   bool at_word(std::string_view word) const;
   ast::Define define(ast::Define::Kind kind);
+  void expect_equals(const ast::Define& define);
   ast::Update update();
   ast::DeclareInput declare_input();
   ast::DeclareState declare_state();

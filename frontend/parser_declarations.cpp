@@ -33,7 +33,8 @@ void Parser::declaration(ast::File& file) {
   } else if (is("train")) {
     file.trains.push_back(train());
   } else {
-    expected("'import', 'fn', 'optimizer', 'model' or 'train'");
+    const std::string hint = suggestion(peek().text, {"import", "fn", "optimizer", "model", "train"});
+    expected("'import', 'fn', 'optimizer', 'model' or 'train'", hint);
   }
 }
 
@@ -90,8 +91,7 @@ ast::Train Parser::train() {
 std::vector<ast::Setting> Parser::settings() {
   std::vector<ast::Setting> result;
   const Span opened = here();
-  expect("{");
-  if (failed_) return result;
+  if (!open_brace()) return result;
   skip_newlines();
   while (!is("}") && peek().kind != Token::Kind::end) {
     result.push_back(setting());

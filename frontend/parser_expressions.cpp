@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::array<std::string_view, 7> reductions = {"sum", "max", "min", "prod", "mean", "argmax", "argmin"};
 
-bool is_reduction(std::string_view word) {
-  return std::find(reductions.begin(), reductions.end(), word) != reductions.end();
-}
-
 // Counts the nesting for as long as it lives.
 class Nesting {
  public:
@@ -27,6 +23,10 @@ class Nesting {
 };
 
 }  // namespace
+
+bool ast::is_reduction(std::string_view word) {
+  return std::find(reductions.begin(), reductions.end(), word) != reductions.end();
+}
 
 ast::ExpressionRef Parser::only_expression() {
   skip_newlines();
@@ -126,7 +126,13 @@ ast::ExpressionRef Parser::sum() {
 // product = unary { ("*" | "/" | "//") unary }
 ast::ExpressionRef Parser::product() {
   ast::ExpressionRef left = unary();
-  while (is("*") || is("/") || is("//")) left = binary(std::move(left), &Parser::unary);
+  while (is("*") || is("/") || is("//")) {
+    if (is("*") && is("*", 1)) {
+      fail("syntax", here(), "expected '^' to raise to a power, found '**'");
+      return left;
+    }
+    left = binary(std::move(left), &Parser::unary);
+  }
   return left;
 }
 
@@ -229,7 +235,7 @@ std::vector<ast::Argument> Parser::arguments() {
 // A reduction's body stands in ( ) after the ]; a subscript is followed by anything else. Both begin alike, so the
 // matching ] decides.
 ast::ExpressionRef Parser::subscript_or_reduction() {
-  if (is("next") || !is_reduction(peek().text)) return subscript(at_);
+  if (is("next") || !ast::is_reduction(peek().text)) return subscript(at_);
   int depth = 0;
   for (std::size_t ahead = 1; peek(ahead).kind != Token::Kind::end; ++ahead) {
     if (is("[", ahead)) ++depth;

@@ -8,8 +8,7 @@ ast::Block Parser::block() {
   ast::Block result;
   skip_newlines();
   const Span opened = here();
-  expect("{");
-  if (failed_) return result;
+  if (!open_brace()) return result;
   if (open_blocks_ >= deepest_blocks) {
     --at_;  // the brace is skipped with what it holds
     fail("nested-too-deeply", opened, "expected at most " + std::to_string(deepest_blocks) + " blocks in one another");
@@ -64,9 +63,20 @@ ast::Define Parser::define(ast::Define::Kind kind) {
   do {
     result.targets.push_back(target());
   } while (!failed_ && accept(","));
-  expect("=");
+  expect_equals(result);
   result.value = expression();
   return result;
+}
+
+// A word before a name is a misspelt keyword: `inptu x : f32[batch]`.
+void Parser::expect_equals(const ast::Define& define) {
+  const ast::Target& first = define.targets[0];
+  const bool word = define.targets.size() == 1 && !first.indexed && peek().kind == Token::Kind::name;
+  const std::string hint = word ? suggestion(first.name.text, {"input", "output", "loss", "metric", "param", "frozen",
+                                                               "state", "return", "scan", "repeat", "yield"})
+                                : "";
+  if (hint.empty()) return expect("=");
+  fail("syntax", first.name.at, "expected a statement, found " + quoted(first.name.text) + hint);
 }
 
 // update = NAME ":=" expression

@@ -21,6 +21,12 @@ std::string suggestion(std::string_view name, const std::vector<std::string>& ca
   return near.empty() ? "" : " (did you mean " + quoted(near) + "?)";
 }
 
+std::string listed(const std::vector<std::string>& candidates) {
+  std::string text;
+  for (const std::string& candidate : candidates) text += (text.empty() ? "" : ", ") + quoted(candidate);
+  return text.empty() ? "" : "; there " + std::string(candidates.size() == 1 ? "is " : "are ") + text;
+}
+
 std::string counted(std::size_t number, const std::string& one, const std::string& many) {
   return std::to_string(number) + " " + (number == 1 ? one : many);
 }

@@ -25,6 +25,8 @@ class Reporter {
 
 // " (did you mean 'x'?)", or nothing when no candidate is near.
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates);
+// "; there are 'x', 'y'"
+std::string listed(const std::vector<std::string>& candidates);
 // "1 index", "2 indices"
 std::string counted(std::size_t number, const std::string& one, const std::string& many);
 // "'x'"

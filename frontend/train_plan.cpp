@@ -110,7 +110,8 @@ class TrainReader {
     const Integer* integer = operand.get<Integer>();
     if (!operand.poisoned() && !(integer && integer->value >= least && integer->value <= INT32_MAX)) {
       reporter_.error("wrong-setting", value.at,
-                      "expected an integer from " + std::to_string(least) + " to 2^31 - 1 for " + quoted(key));
+                      "expected an integer from " + std::to_string(least) + " to 2^31 - 1 for " + quoted(key) +
+                          ", found " + value.at.source->text.substr(value.at.begin, value.at.end - value.at.begin));
     }
     if (integer) setting = integer->value;
     return true;
@@ -141,8 +142,9 @@ class TrainReader {
       DataBinding binding{{}, data_expression(*one.value)};
       for (const ast::Identifier& input : one.keys) {
         if (std::find(inputs_.begin(), inputs_.end(), input.text) == inputs_.end()) {
-          reporter_.error("unknown-input", input.at,
-                          "the model has no input " + quoted(input.text) + suggestion(input.text, inputs_));
+          std::string hint = suggestion(input.text, inputs_);
+          if (hint.empty()) hint = listed(inputs_);
+          reporter_.error("unknown-input", input.at, "the model has no input " + quoted(input.text) + hint);
         }
         binding.inputs.push_back(input.text);
       }
