@@ -157,17 +157,24 @@ Result<std::string> find_file(const std::string& path, const Folders& folders, s
   if (fs::path(path).is_absolute()) {
     tried.emplace_back(path);
   } else {
-    for (const std::string& folder : folders) tried.push_back((fs::path(folder) / path).lexically_normal());
+    for (const std::string& folder : folders) {
+      const fs::path candidate = (fs::path(folder) / path).lexically_normal();
+      if (std::find(tried.begin(), tried.end(), candidate) == tried.end()) tried.push_back(candidate);
+    }
   }
   for (const fs::path& candidate : tried) {
     std::error_code error;
     if (fs::is_regular_file(candidate, error)) return candidate.string();
+    if (fs::is_directory(candidate, error)) {
+      return diagnostic("missing-data-file", at, fmt::format("expected a {}, found the folder '{}'", what, path));
+    }
   }
   Diagnostic missing = diagnostic("missing-data-file", at, fmt::format("there is no {} '{}'", what, path));
   for (const fs::path& candidate : tried)
     missing.notes.push_back({{}, fmt::format("looked for '{}'", candidate.string())});
   for (const fs::path& candidate : tried) {
-    const std::string near = nearest(candidate.filename().string(), names_in(candidate.parent_path()));
+    const std::string near = nearest(candidate.filename().string(),
+                                     names_in(candidate.parent_path().empty() ? "." : candidate.parent_path()));
     if (!near.empty()) missing.notes.push_back({{}, fmt::format("did you mean '{}'?", near)});
   }
   if (folders.size() == 1) {

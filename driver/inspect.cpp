@@ -17,6 +17,7 @@ Diagnostic unknown(std::string_view what, std::string_view name, const std::vect
   for (const std::string& candidate : known) all += (all.empty() ? "" : ", ") + candidate;
   std::vector<Note> notes = did_you_mean({}, name, known);
   if (notes.empty() && known.size() <= 20) notes.push_back({{}, fmt::format("there are {}", all)});
+  if (notes.empty()) notes.push_back({{}, fmt::format("there are {}, the first is '{}'", known.size(), known.front())});
   return diagnostic(fmt::format("unknown-{}", what), {}, fmt::format("there is no {} '{}'", what, name),
                     std::move(notes));
 }

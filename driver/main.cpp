@@ -112,8 +112,9 @@ int run(int count, char** arguments) {
 int main(int count, char** arguments) {
   try {
     const int code = run(count, arguments);
-    if (std::fflush(stdout) == 0) return code;
-    return code == command::done ? command::wrong_input : code;  // the disk is full, the pipe is gone
+    const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;  // of earlier flushes only ferror tells
+    if (written || code != command::done) return code;
+    return command::fail("cannot write all of the output: the disk is full or the pipe is gone");
   } catch (const std::bad_alloc&) {
     return command::fail("there is not enough memory");
   } catch (const std::exception& error) {

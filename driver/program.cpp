@@ -52,9 +52,15 @@ TextKind kind_of(std::string_view text) {
 
 std::string folder_of(const std::string& path) { return std::filesystem::path(path).parent_path().string(); }
 
+// Bytes that no text holds, and that a terminal would obey when a diagnostic shows their line.
+bool is_control(char byte) {
+  const auto value = static_cast<unsigned char>(byte);
+  return (value < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || value == 0x7f;
+}
+
 Result<Machine> machine_for(const CompileOptions& options) {
   if (options.triple.empty() && options.cpu.empty()) return codegen::host_machine();
-  return codegen::named_machine(options.triple, options.cpu);
+  return codegen::named_machine(options.triple.empty() ? codegen::host_machine().triple : options.triple, options.cpu);
 }
 
 Result<frontend::Compilation> compile_model(const SourceRef& source, const std::string& folder,
@@ -76,7 +82,7 @@ Diagnostics parse_graph(Program::Parts& parts) {
   return {};
 }
 
-Diagnostics parse_loop(Program::Parts& parts) {
+Diagnostics parse_loop(Program::Parts& parts, const CompileOptions& options) {
   Result<loop::Program> program = loop::parse_program(parts.source);
   if (!program) return program.errors();
   const bool unplanned = std::any_of(program->buffers.begin(), program->buffers.end(), [](const loop::Buffer& buffer) {
@@ -87,6 +93,12 @@ Diagnostics parse_loop(Program::Parts& parts) {
   if (unplanned) program = plan_memory(std::move(*program));
   if (!program) return program.errors();
   if (Diagnostics wrong = loop::verify(*program); !wrong.empty()) return wrong;
+  if (options.largest_batch > 0 && options.largest_batch != program->largest_batch) {
+    return {diagnostic("batch-limit", {},
+                       fmt::format("'{}' is a printed Loop program for at most {} rows, found --batch {}; give --batch "
+                                   "where it is printed",
+                                   parts.source->name, program->largest_batch, options.largest_batch))};
+  }
   parts.loop = std::move(*program);
   return {};
 }
@@ -100,7 +112,7 @@ Diagnostics parse(Program::Parts& parts, const CompileOptions& options) {
                                parts.source->name, kind == TextKind::graph ? "Graph" : "Loop program"))};
   }
   if (kind == TextKind::graph) return parse_graph(parts);
-  if (kind == TextKind::loop) return parse_loop(parts);
+  if (kind == TextKind::loop) return parse_loop(parts, options);
   Result<frontend::Compilation> compilation = compile_model(parts.source, parts.folder, options);
   if (!compilation) return compilation.errors();
   parts.graph = compilation->model;
@@ -157,7 +169,14 @@ Result<Program> compile(SourceRef source, std::string folder, const CompileOptio
 Result<SourceRef> read_source(const std::string& path) {
   data::Expected<data::Bytes> bytes = data::read_file(path, largest_text);
   if (!bytes) return diagnostic("unreadable-file", {}, data::to_string(bytes.error()));
-  return std::make_shared<const Source>(Source{path, std::string(data::text_of(*bytes))});
+  const std::string_view text = data::text_of(*bytes);
+  const auto control = std::find_if(text.begin(), text.end(), is_control);
+  if (control != text.end()) {
+    return diagnostic("unreadable-file", {},
+                      fmt::format("{}: expected a text, found the byte {:#04x} at offset {}", path,
+                                  static_cast<unsigned char>(*control), control - text.begin()));
+  }
+  return std::make_shared<const Source>(Source{path, std::string(text)});
 }
 
 Result<Program> compile_file(const std::string& path, const CompileOptions& options) {

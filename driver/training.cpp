@@ -43,6 +43,13 @@ class RowMean {
 
 }  // namespace
 
+namespace {
+
+// The sign of a NaN tells nothing.
+std::string number_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
+
+}  // namespace
+
 struct Training::Parts {
   Program program;
   Trainer trainer;
@@ -79,7 +86,7 @@ Diagnostics Training::Parts::check_losses(std::span<const double> losses) const 
     if (std::isfinite(losses[i])) continue;
     const NamedValues names = named(program.outputs("step"), {losses.begin(), losses.end()});
     return {diagnostic("loss-not-finite", block.at,
-                       fmt::format("loss '{}' is {} at step {} (epoch {})", names[i].first, losses[i],
+                       fmt::format("loss '{}' is {} at step {} (epoch {})", names[i].first, number_text(losses[i]),
                                    trainer.steps_taken(), epochs_done + 1),
                        {{{}, "a smaller rate or smaller inputs may help; `descent check` compares the gradients"}})};
   }

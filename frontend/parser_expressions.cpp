@@ -127,7 +127,7 @@ ast::ExpressionRef Parser::sum() {
 ast::ExpressionRef Parser::product() {
   ast::ExpressionRef left = unary();
   while (is("*") || is("/") || is("//")) {
-    if (is("*") && is("*", 1)) {
+    if (is("*") && is("*", 1) && peek(1).begin == peek().end) {
       fail("syntax", here(), "expected '^' to raise to a power, found '**'");
       return left;
     }

@@ -212,7 +212,8 @@ class TrainReader {
 
   void apply(const Override& override) {
     if (override.name == "weights") {
-      plan_.block.weights = override.value;
+      const bool quotes = override.value.size() >= 2 && override.value.front() == '"' && override.value.back() == '"';
+      plan_.block.weights = quotes ? override.value.substr(1, override.value.size() - 2) : override.value;
       plan_.block.weights_at = {};
       return;
     }

@@ -15,8 +15,9 @@ int report(const std::vector<GradientCheck>& checks) {
   }
   bool passed = true;
   for (const GradientCheck& check : checks) {
-    fmt::print("{}  d {} / d {}: largest deviation {:.1e} at {} (gradient {:.8g}, difference {:.8g})\n",
-               check.passed ? "ok   " : "WRONG", check.of, check.by, check.deviation, check.place, check.gradient,
+    const std::string_view at = check.place.starts_with('[') ? "at " : "";
+    fmt::print("{}  d {} / d {}: largest deviation {:.1e} {}{} (gradient {:.8g}, difference {:.8g})\n",
+               check.passed ? "ok   " : "WRONG", check.of, check.by, check.deviation, at, check.place, check.gradient,
                check.difference);
     passed = passed && check.passed;
   }

@@ -26,7 +26,10 @@ Result<std::vector<std::pair<std::string, std::string>>> pairs(const std::vector
     if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
       return Diagnostic{"command-line", {}, fmt::format("{} wants NAME=FILE, found '{}'", option, text), {}};
     }
-    pairs.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    const std::string name = text.substr(0, equals);
+    const bool known = std::any_of(pairs.begin(), pairs.end(), [&](const auto& pair) { return pair.first == name; });
+    if (known) return Diagnostic{"command-line", {}, fmt::format("{} names '{}' twice", option, name), {}};
+    pairs.emplace_back(name, text.substr(equals + 1));
   }
   return pairs;
 }

@@ -74,6 +74,11 @@ int train_block(const TrainOptions& wanted, const std::string& block, const std:
   if (!folder) return fail(folder.errors());
 
   NamedValues last;
+  if (training->done()) {  // epochs = 0: what the initial weights are worth
+    Result<NamedValues> values = training->evaluate();
+    if (!values) return fail(values.errors());
+    last = std::move(*values);
+  }
   {
     Progress progress(*training, block, wanted.quiet);
     progress.begin(*program, training->trainer());
@@ -125,10 +130,10 @@ void add_train(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "Train a model on the data its train blocks name");
   auto options = std::make_shared<TrainOptions>();
   options->model.add_to(*command);
-  command->add_option("--epochs", options->epochs, "Epochs")->type_name("N")->check(whole_number(1));
+  command->add_option("--epochs", options->epochs, "Epochs")->type_name("N")->check(whole_number(1, INT32_MAX));
   command->add_option("--seed", options->seed, "Seed of weights, order and masks")
       ->type_name("N")
-      ->check(whole_number(0));
+      ->check(whole_number(0, INT32_MAX));
   command
       ->add_option("--threads", options->training.trainer.threads,
                    "Threads (default: one per processor; any number gives the same bits)")

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "descent/tools.h"
 #include "runtime/data/npy.h"
 #include "tests/support/data.h"
 #include "tests/support/training.h"
@@ -46,6 +47,13 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
   Folder folder;
   folder.write("m.descent", "model m() {\n  input x : f32[batch]\n  output y = x + z\n}\n");
+  folder.write("binary.descent", std::string("model m() {\0\1\2", 14));
+  folder.write("terminal.descent", "model m() {\n  \x1b[31mx\n");
+  folder.write("good.descent", "model m() {\n  input x : f32[batch]\n  output y = x\n}\n");
+  folder.write("m.loop", value_of(inspect(value_of(compile_text("m",
+                                                                "model m() {\n  input x : f32[batch]\n"
+                                                                "  output y = x\n}\n")),
+                                          {"loop", "", "", ""})));
   const std::pair<const char*, const char*> cases[] = {
       {"trian x.descent", "error: there is no command 'trian'\nnote: did you mean 'train'?\n"},
       {"m.descent", "error: there is no command 'm.descent'\nnote: to train it: descent train m.descent\n"},
@@ -56,7 +64,8 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
       {"train", "error: FILE is required\nnote: `descent train --help` shows its options\n"},
       {"train m.descent --epoch 3", "error: descent train has no option '--epoch'\nnote: did you mean '--epochs'?\n"},
       {"train m.descent --epochs=0",
-       "error: --epochs: expected a whole number of at least 1, found '0'\nnote: `descent train --help` shows its "
+       "error: --epochs: expected a whole number from 1 to 2147483647, found '0'\nnote: `descent train --help` shows "
+       "its "
        "options\n"},
       {"train m.descent --threads two",
        "error: --threads: expected a whole number from 1 to 1024, found 'two'\nnote: `descent train --help` shows its "
@@ -69,6 +78,15 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
        "model "
        "file; inspect, check and build take printed programs too\n"},
       {"inspect m.descent --set units", "error: --set wants NAME=VALUE, found 'units'\n"},
+      {"check binary.descent", "error: binary.descent: expected a text, found the byte 0x00 at offset 11\n"},
+      {"check terminal.descent", "error: terminal.descent: expected a text, found the byte 0x1b at offset 14\n"},
+      {"build m.loop -o m.o --batch 7",
+       "error: 'm.loop' is a printed Loop program for at most 64 rows, found --batch 7; give --batch where it is "
+       "printed\n"},
+      {"predict good.descent --weights w --input x=a.csv --input x=b.csv", "error: --input names 'x' twice\n"},
+      {"train m.descent --seed 2147483648",
+       "error: --seed: expected a whole number from 0 to 2147483647, found '2147483648'\nnote: `descent train --help` "
+       "shows its options\n"},
       {"build m.descent -o m.o --emit exe", "error: --emit wants obj, llvm or asm, found 'exe'\n"},
   };
   for (const auto& [arguments, expected] : cases) {
@@ -91,6 +109,27 @@ TEST_CASE("a mistake in the model is shown in its line") {
     CHECK(!contains(outcome.error, "\x1b"));  // no colours but on a terminal
   }
   CHECK(!std::filesystem::exists(folder.path("m.o")));
+}
+
+TEST_CASE("output that does not reach its file is an error") {
+  if (!std::filesystem::exists("/dev/full")) return;
+  Folder folder;
+  folder.write("m.descent", "model m() {\n  input x : f32[batch]\n  output y = x\n}\n");
+  // The shell leaves before the redirections that descent_in appends.
+  const Outcome outcome = descent_in(folder, "inspect m.descent --stage llvm >/dev/full 2>error.txt; exit $?; true");
+  CHECK(outcome.code == 1);
+  CHECK(outcome.error == "error: cannot write all of the output: the disk is full or the pipe is gone\n");
+}
+
+TEST_CASE("no epochs: the initial weights are judged") {
+  Folder folder;
+  const Outcome outcome = descent_in(
+      folder, "train '" + example_folder + "01_xor.descent' --set epochs=0 --set weights='\"none\"' --out a");
+  CHECK(outcome.code == 1);
+  CHECK(contains(outcome.error, "there is no weights file 'none'"));
+  const Outcome judged = descent_in(folder, "train '" + example_folder + "01_xor.descent' --set epochs=0 --out a");
+  CHECK(judged.code == 0);
+  CHECK(contains(judged.out, "truth_table: data half_squares "));
 }
 
 TEST_CASE("help and version") {

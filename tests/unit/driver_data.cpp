@@ -97,6 +97,7 @@ TEST_CASE("mistakes in data, each with its own text") {
       {R"(data { x = csv("x.cvs"), )" + good_kind,
        "m.descent:10:18: error: there is no data file 'x.cvs'\nnote: looked for 'x.cvs'\nnote: did you mean 'x.csv'?\n"
        "note: --data FOLDER or the variable DESCENT_DATA names another folder to look in\n"},
+      {R"(data { x = csv("."), )" + good_kind, "m.descent:10:18: error: expected a data file, found the folder '.'\n"},
       {R"(data { x = csv("bad.csv"), )" + good_kind,
        "m.descent:10:14: error: bad.csv:3: column 1 'b': expected a number, found 'four'\n"},
       {R"(data { x = csv("kind.csv"), )" + good_kind,

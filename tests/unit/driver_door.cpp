@@ -214,6 +214,10 @@ TEST_CASE("artifacts for this machine and another") {
   CHECK(there.substr(18, 2) == std::string("\xB7\0", 2));  // e_machine: AArch64
   CHECK(value_of(build(value_of(compile_file(path, options)), Artifact::assembly)).find("xor_step") !=
         std::string::npos);
+  options.triple = "";
+  options.cpu = "nonsense";  // of this machine
+  CHECK(errors_of(compile_file(path, options)).find("', found 'nonsense'\n") != std::string::npos);
+  options.cpu = "";
   options.triple = "nonsense";
   CHECK(errors_of(compile_file(path, options)) ==
         "error: expected a target that LLVM can compile for, found 'nonsense'\n");
