@@ -370,7 +370,11 @@ class ModelLowering {
 }  // namespace
 
 Result<loop::Program> lower(const Model& model, const LowerOptions& options) {
-  return plan_memory(ModelLowering(model, options).run());
+  Result<loop::Program> program = plan_memory(ModelLowering(model, options).run());
+  if (!program) return program;
+  const Diagnostics broken = loop::verify(*program);
+  DESCENT_CHECK(broken.empty(), "lowering made a Loop program that is not well-formed:\n" + render(broken));
+  return program;
 }
 
 }  // namespace descent
