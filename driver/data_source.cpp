@@ -132,6 +132,9 @@ class CallResolver {
   Diagnostics wrong_;
 };
 
+// Where large data sets lie beside a checkout, when nobody says otherwise.
+constexpr const char* shared_data = "../shared/data";
+
 bool shapes_agree(const data::Shape& found, const Shape& wanted) {
   if (found.size() != wanted.size()) return false;
   for (std::size_t d = 0; d < wanted.size(); ++d) {
@@ -144,9 +147,12 @@ bool shapes_agree(const data::Shape& found, const Shape& wanted) {
 
 Folders data_folders(const std::string& model_folder, const std::string& data_folder) {
   Folders folders{model_folder};
-  const char* environment = std::getenv("DESCENT_DATA");
-  for (const std::string& folder : {data_folder, std::string(environment ? environment : "")}) {
-    if (!folder.empty()) folders.push_back(folder);
+  if (!data_folder.empty()) folders.push_back(data_folder);
+  std::error_code error;
+  if (const char* environment = std::getenv("DESCENT_DATA")) {
+    if (*environment) folders.emplace_back(environment);
+  } else if (std::filesystem::is_directory(shared_data, error)) {
+    folders.emplace_back(shared_data);
   }
   return folders;
 }

@@ -8,7 +8,7 @@
 int main(int count, char** arguments) {
   if (descent::test::fashion_folder().empty()) {
     std::printf(
-        "skipped: Fashion-MNIST is neither in DESCENT_DATA nor in ../shared/data/fashion-mnist beside the tree\n");
+        "skipped: Fashion-MNIST (fashion-mnist/) is neither in DESCENT_DATA nor in ../shared/data beside the tree\n");
     return 77;
   }
   return Catch::Session().run(count, arguments);
