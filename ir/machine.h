@@ -7,13 +7,13 @@
 namespace descent {
 
 struct Machine {
-  std::string triple;       // LLVM's; empty: the host's
-  std::string cpu;          // LLVM's name; empty: generic for the triple
-  std::string features;     // LLVM's, "+avx2,+fma"
-  int vector_bytes = 16;    // widest vector unit
+  std::string triple;     // LLVM's; empty: the host's
+  std::string cpu;        // LLVM's name; empty: generic for the triple
+  std::string features;   // LLVM's, "+avx2,+fma"
+  int vector_bytes = 16;  // widest vector unit
   int vector_registers = 16;
   int fma_ports = 2;
-  int fma_latency = 4;      // cycles
+  int fma_latency = 4;  // cycles
   std::int64_t l1_bytes = 32 << 10;
   std::int64_t l2_bytes = 512 << 10;
   std::int64_t l3_bytes = 8 << 20;

@@ -22,6 +22,12 @@ namespace {
 
 Diagnostic error(std::string id, std::string message) { return {std::move(id), {}, std::move(message), {}}; }
 
+// Where LLVM has instructions, or calls of its run-time library, for every native operation. Elsewhere it ends the
+// process over one it can't select (rounding to even on armv7 and powerpc).
+bool is_supported(const llvm::Triple& triple) {
+  return triple.getArch() == llvm::Triple::x86_64 || triple.isAArch64() || triple.isRISCV64();
+}
+
 // LLVM reports a processor that it does not know on stderr and goes on; so names are looked up first.
 Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget_of(const Machine& machine) {
   initialize_targets();
@@ -29,6 +35,10 @@ Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget_of(const Machine& machi
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(machine.triple, reason);
   if (target == nullptr) {
     return error("unknown-target", "expected a target that LLVM can compile for, found '" + machine.triple + "'");
+  }
+  if (const llvm::Triple triple(machine.triple); !is_supported(triple)) {
+    return error("unsupported-target", "no code can be made for '" + triple.getArchName().str() +
+                                           "' yet; there is x86_64, aarch64 and riscv64");
   }
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget(target->createMCSubtargetInfo(machine.triple, "", machine.features));
   if (!machine.cpu.empty() && !subtarget->isCPUStringValid(machine.cpu)) {
