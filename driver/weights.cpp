@@ -9,6 +9,13 @@
 
 namespace descent {
 
+namespace {
+
+// A file of another model has everything wrong; what helps are the first few.
+constexpr std::size_t most_diagnostics = 20;
+
+}  // namespace
+
 std::vector<StateDeclaration> states_of(const Program& program) {
   if (program.graph()) return program.graph()->states;
   std::vector<StateDeclaration> states;
@@ -44,10 +51,12 @@ Diagnostics check_weights(const Program& program, const std::string& path, const
     if (saved_state(name) == states.end()) unknown.push_back(name);
   }
   for (const std::string& name : missing) {
+    if (wrong.size() >= most_diagnostics) break;
     wrong.push_back(diagnostic("missing-tensor", at, fmt::format("'{}' holds no '{}'", path, name),
                                did_you_mean(at, name, unknown)));
   }
   for (const std::string& name : unknown) {
+    if (wrong.size() >= most_diagnostics) break;
     wrong.push_back(
         diagnostic("unknown-tensor", at,
                    fmt::format("'{}' holds '{}', which model '{}' does not have", path, name, program.name()),

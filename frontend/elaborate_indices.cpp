@@ -259,6 +259,7 @@ Operand Elaborator::finish(OpenSweep& sweep, const Operand& operand, Combiner co
     return poison("wrong-type", at,
                   "a reduction takes f32, f64 or i32, found " + std::string(name_of(type)) + "; convert with f32()");
   }
+  if (!fits(shape, at)) return {Poison{}};
   Sweep result;
   result.axes = sweep.axes;
   result.body = sweep.body.finish(*root);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "frontend/elaborator.h"
+#include "ir/graph_verify.h"
 
 namespace descent::frontend {
 
@@ -49,13 +50,13 @@ Operand Elaborator::integer_binary(const std::string& sign, std::int64_t a, std:
   if (sign == "==") return compared(a == b);
   if (sign == "!=") return compared(a != b);
   if ((sign == "/" || sign == "//") && b == 0) return poison("division-by-zero", at, shown + " divides by zero");
-  if (sign == "/" && a % b != 0) {
+  bool overflow = b == -1 && a == INT64_MIN && (sign == "/" || sign == "//");
+  if (sign == "/" && !overflow && a % b != 0) {
     return poison("not-divisible", at,
                   "between sizes '/' must divide, but " + shown + " leaves " + std::to_string(a % b) +
                       "; write // to floor, or a decimal point for a fraction");
   }
   std::int64_t result = 0;
-  bool overflow = b == -1 && a == INT64_MIN;
   if (sign == "+") overflow = __builtin_add_overflow(a, b, &result);
   if (sign == "-") overflow = __builtin_sub_overflow(a, b, &result);
   if (sign == "*") overflow = __builtin_mul_overflow(a, b, &result);
@@ -145,6 +146,18 @@ std::optional<Extent> Elaborator::extent(const ast::Expression& expression, cons
   return Extent{integer->value};
 }
 
+// What no machine holds is refused where it is written.
+bool Elaborator::fits(const Shape& shape, const Span& at) {
+  constexpr std::size_t most_axes = 64;
+  if (shape.size() > most_axes) {
+    error("tensor-too-large", at, "expected at most 64 axes, found " + std::to_string(shape.size()));
+    return false;
+  }
+  if (descent::count(shape, 1) <= largest_extent) return true;
+  error("tensor-too-large", at, "expected a tensor of at most 2^40 elements, found " + to_string(shape));
+  return false;
+}
+
 std::optional<Range> Elaborator::range(const ast::Type& type) {
   const std::optional<std::int64_t> low = integer(*type.low, "the range's beginning");
   const std::optional<std::int64_t> high = integer(*type.high, "the range's end");
@@ -181,6 +194,7 @@ std::optional<TensorType> Elaborator::tensor_type(const ast::Type& type) {
     if (!one) return std::nullopt;
     result.shape.push_back(*one);
   }
+  if (!fits(result.shape, type.at)) return std::nullopt;
   if (type.low) {
     if (*element != DType::i32) {
       error("bad-range", type.at, "expected a range on i32 only, found " + std::string(name_of(*element)));

@@ -350,6 +350,7 @@ Operand Elaborator::close(OpenSweep& sweep, const Operand& operand, const Span& 
   if (!point) return operand;
   const Read* read = std::get_if<Read>(&sweep.body[point->id].node);
   if (read && graph_.type(read->tensor).shape == point->shape) return {Whole{read->tensor}};
+  if (!fits(point->shape, at)) return {Poison{}};
   Sweep result;
   for (const Extent extent : point->shape) {
     result.landing.push_back({Affine::axis(static_cast<AxisId>(result.axes.size())), no_scalar});

@@ -159,6 +159,7 @@ class Elaborator {
   std::optional<std::int64_t> integer(const ast::Expression& expression, const std::string& what);
   std::optional<Extent> extent(const ast::Expression& expression, const std::string& what);
   std::optional<TensorType> tensor_type(const ast::Type& type);
+  bool fits(const Shape& shape, const Span& at);
   std::optional<Range> range(const ast::Type& type);
 
   // elaborate_points.cpp

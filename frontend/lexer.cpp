@@ -137,7 +137,9 @@ class Lexer {
     }
     const std::size_t begin = at_++;
     while ((peek() & 0xC0) == 0x80) ++at_;  // the rest of one UTF-8 character
-    report("unknown-character", begin, "unknown character " + quoted(text_.substr(begin, at_ - begin)));
+    if (!reporter_.full()) {
+      report("unknown-character", begin, "unknown character " + quoted(text_.substr(begin, at_ - begin)));
+    }
     add(Token::Kind::bad, begin, at_);
   }
 

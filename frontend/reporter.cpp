@@ -9,7 +9,7 @@ bool same_place(const Span& a, const Span& b) { return a.source == b.source && a
 }  // namespace
 
 void Reporter::error(std::string id, Span at, std::string message, std::vector<Note> notes) {
-  if (diagnostics_.size() >= most) return;
+  if (full()) return;
   for (const Diagnostic& known : diagnostics_) {
     if (known.id == id && known.message == message && same_place(known.at, at)) return;
   }

@@ -15,6 +15,8 @@ class Reporter {
   // An equal one (id, place, message) is dropped: a function may be read more than once.
   void error(std::string id, Span at, std::string message, std::vector<Note> notes = {});
 
+  // What comes now would be dropped.
+  bool full() const { return diagnostics_.size() >= most; }
   bool empty() const { return diagnostics_.empty(); }
   std::size_t size() const { return diagnostics_.size(); }
   const Diagnostics& diagnostics() const { return diagnostics_; }

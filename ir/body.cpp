@@ -239,17 +239,25 @@ ScalarId BodyBuilder::copy(const Body& from, ScalarId id, const Rewrite& rewrite
     if (!needed[static_cast<std::size_t>(user)]) continue;
     for (const ScalarId operand : operands_of(from[user])) needed[static_cast<std::size_t>(operand)] = true;
   }
+  return copy_needed(from, needed, rewrite)[static_cast<std::size_t>(id)];
+}
 
+std::vector<ScalarId> BodyBuilder::copy_all(const Body& from, const Rewrite& rewrite) {
+  return copy_needed(from, std::vector<bool>(from.scalars.size(), true), rewrite);
+}
+
+std::vector<ScalarId> BodyBuilder::copy_needed(const Body& from, const std::vector<bool>& needed,
+                                               const Rewrite& rewrite) {
   std::vector<ScalarId> to(from.scalars.size(), no_scalar);
   const Copied copied = [&](ScalarId old) { return to[static_cast<std::size_t>(old)]; };
   const auto apply_as_is = [](BodyBuilder& builder, Op op, std::vector<ScalarId> operands) {
     return builder.apply(op, std::move(operands));
   };
-  for (ScalarId old = 0; old <= id; ++old) {
+  for (ScalarId old = 0; old <= from.root(); ++old) {
     if (!needed[static_cast<std::size_t>(old)]) continue;
     to[static_cast<std::size_t>(old)] = rebuild(*this, from[old], copied, rewrite, apply_as_is);
   }
-  return copied(id);
+  return to;
 }
 
 Body BodyBuilder::finish(ScalarId root) const {

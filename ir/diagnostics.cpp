@@ -144,6 +144,15 @@ Paint paint_of(bool colour, bool error) {
   return {"\x1b[1m", error ? "\x1b[1;31m" : "\x1b[1;36m", "\x1b[1;32m", "\x1b[0m"};
 }
 
+// A message may quote the user's text, which may be a line of megabytes.
+std::string shortened(std::string_view message) {
+  constexpr std::size_t longest = 2000;
+  if (message.size() <= longest) return printable(message);
+  std::size_t end = longest;
+  while (end > 0 && is_continuation(message[end])) --end;
+  return printable(message.substr(0, end)) + "...";
+}
+
 void render_one(std::string& out, const Span& at, std::string_view kind, std::string_view message, const Paint& paint) {
   std::string place;
   Position position;
@@ -152,7 +161,7 @@ void render_one(std::string& out, const Span& at, std::string_view kind, std::st
     place = fmt::format("{}:{}:{}: ", printable(at.source->name), position.line, position.column);
   }
   out += fmt::format("{}{}{}{}{}:{} {}{}{}\n", paint.bold, place, paint.off, paint.kind, kind, paint.off, paint.bold,
-                     printable(message), paint.off);
+                     shortened(message), paint.off);
   if (!at.source) return;
   const std::string& text = at.source->text;
   const Excerpt excerpt = excerpt_of(text, std::min<std::size_t>(at.begin, text.size()), at.end);

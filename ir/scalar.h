@@ -164,6 +164,8 @@ class BodyBuilder {
     std::function<AxisId(AxisId)> extent;
   };
   ScalarId copy(const Body& from, ScalarId id, const Rewrite& rewrite = {});
+  // Likewise all of them; where each one went.
+  std::vector<ScalarId> copy_all(const Body& from, const Rewrite& rewrite = {});
 
   DType type(ScalarId id) const { return scalars_[static_cast<std::size_t>(id)].type; }
   const Scalar& operator[](ScalarId id) const { return scalars_[static_cast<std::size_t>(id)]; }
@@ -175,6 +177,7 @@ class BodyBuilder {
   Body finish(ScalarId root, std::vector<ScalarId>& keep) const;
 
  private:
+  std::vector<ScalarId> copy_needed(const Body& from, const std::vector<bool>& needed, const Rewrite& rewrite);
   ScalarId intern(Scalar scalar);
   void place(ScalarId root, Body& body, std::vector<ScalarId>& to) const;
   std::vector<Scalar> scalars_;

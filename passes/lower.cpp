@@ -7,7 +7,8 @@
 // nobody needs the old value any more; an output is written where the caller wants it. Equal kernels are one.
 #include <algorithm>
 #include <map>
-#include <set>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "ir/loop_builder.h"
 #include "ir/match.h"
@@ -48,6 +49,22 @@ std::string shape_of(loop::Kernel kernel) {
   return print(kernel);
 }
 
+// name, name.1, name.2, …
+class UniqueNames {
+ public:
+  std::string unique(const std::string& name) {
+    std::string candidate = name;
+    for (int& number = next_[name]; !taken_.insert(candidate).second;) {
+      candidate = name + "." + std::to_string(++number);
+    }
+    return candidate;
+  }
+
+ private:
+  std::unordered_set<std::string> taken_;
+  std::unordered_map<std::string, int> next_;
+};
+
 class ModelLowering {
  public:
   ModelLowering(const Model& model, const LowerOptions& options) : model_(model), options_(options) {
@@ -74,11 +91,7 @@ class ModelLowering {
   };
 
   BufferId add_buffer(Buffer::Storage storage, std::string name, const TensorType& type) {
-    std::string unique = name.empty() ? "value" : name;
-    for (int number = 1; !names_.insert(unique).second; ++number) {
-      unique = (name.empty() ? "value" : name) + "." + std::to_string(number);
-    }
-    program_.buffers.push_back({storage, unique, type, -1});
+    program_.buffers.push_back({storage, buffer_names_.unique(name.empty() ? "value" : name), type, -1});
     return static_cast<BufferId>(program_.buffers.size()) - 1;
   }
   // What enters or leaves has no place in the arena: entries share the buffer of a name.
@@ -128,17 +141,28 @@ class ModelLowering {
            std::holds_alternative<Random>(graph.node_of(value).op);
   }
 
+  // The last node that reads the value, -1 when none does.
+  NodeId last_use_of(const Graph& graph, ValueId value) {
+    auto [known, fresh] = last_uses_.try_emplace(&graph);
+    if (fresh) {
+      known->second.assign(graph.values.size(), -1);
+      for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+        for (ValueId used : operands_of(graph.nodes[n])) {
+          known->second[static_cast<std::size_t>(used)] = static_cast<NodeId>(n);
+        }
+      }
+    }
+    return known->second[static_cast<std::size_t>(value)];
+  }
+
   // May the node that makes the new value write over the old one? Only when no later node wants the old one, and it
   // reads no other element of it than the one it writes.
-  static bool overwrites_safely(const Graph& graph, ValueId value, ValueId old) {
+  bool overwrites_safely(const Graph& graph, ValueId value, ValueId old) {
     const NodeId maker = graph.value(value).node;
     for (const Output& output : graph.outputs) {
       if (output.value == old) return false;
     }
-    for (NodeId n = 0; n < static_cast<NodeId>(graph.nodes.size()); ++n) {
-      std::vector<ValueId> operands = operands_of(graph.nodes[static_cast<std::size_t>(n)]);
-      if (n > maker && std::count(operands.begin(), operands.end(), old)) return false;
-    }
+    if (last_use_of(graph, old) > maker) return false;
     std::vector<ValueId> operands = operands_of(graph.nodes[static_cast<std::size_t>(maker)]);
     if (!std::count(operands.begin(), operands.end(), old)) return true;
     const Sweep* sweep = std::get_if<Sweep>(&graph.nodes[static_cast<std::size_t>(maker)].op);
@@ -149,7 +173,7 @@ class ModelLowering {
     }
     return true;
   }
-  static bool old_value_is_free(const Graph& graph, const Update& update) {
+  bool old_value_is_free(const Graph& graph, const Update& update) {
     for (const Node& node : graph.nodes) {
       const State* state = std::get_if<State>(&node.op);
       if (state && state->name == update.state) return overwrites_safely(graph, update.value, node.results[0]);
@@ -250,10 +274,7 @@ class ModelLowering {
   void emit(Frame& frame, LoweredKernel lowered) {
     auto [known, fresh] = kernels_.try_emplace(shape_of(lowered.kernel), static_cast<int>(program_.kernels.size()));
     if (fresh) {
-      std::string name = lowered.kernel.name;
-      for (int number = 1; !kernel_names_.insert(lowered.kernel.name).second; ++number) {
-        lowered.kernel.name = name + "." + std::to_string(number);
-      }
+      lowered.kernel.name = kernel_names_.unique(lowered.kernel.name);
       program_.kernels.push_back(std::move(lowered.kernel));
     }
     loop::Call call{known->second, std::move(lowered.buffers), {}};
@@ -340,7 +361,7 @@ class ModelLowering {
 
   // The old carried value is an input like any other to overwrites_safely; but a next value that is wanted twice has
   // one home only.
-  static bool carries_in_place(const Graph& body, ValueId old, ValueId next, std::size_t carried) {
+  bool carries_in_place(const Graph& body, ValueId old, ValueId next, std::size_t carried) {
     for (const Output& output : body.outputs) {
       if (output.value == old) return false;
     }
@@ -362,9 +383,10 @@ class ModelLowering {
   loop::Program program_;
   std::map<std::string, BufferId> states_;
   std::map<std::pair<Buffer::Storage, std::string>, BufferId> ports_;
-  std::set<std::string> names_, kernel_names_;
+  UniqueNames buffer_names_, kernel_names_;
   std::map<std::string, int> kernels_;  // by shape_of
   std::map<ValueId, Home> next_aside_;
+  std::map<const Graph*, std::vector<NodeId>> last_uses_;
 };
 
 }  // namespace

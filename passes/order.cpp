@@ -12,21 +12,12 @@ constexpr std::int64_t unbounded = std::int64_t{1} << 40;
 
 // The product of extents, a symbolic one counting as unbounded.
 std::int64_t points(const Sweep& sweep, const std::vector<AxisId>& axes) {
-  std::int64_t product = 1;
-  for (AxisId axis : axes) {
-    Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
-    product = std::min(unbounded, product * std::min(unbounded, extent.is_batch() ? unbounded : extent.size));
-  }
-  return product;
+  Shape box;
+  for (AxisId axis : axes) box.push_back(sweep.axes[static_cast<std::size_t>(axis)].extent);
+  return std::min(unbounded, count(box, unbounded));
 }
 
-std::int64_t results_besides_batch(const Shape& shape) {
-  std::int64_t product = 1;
-  for (Extent extent : shape) {
-    if (!extent.is_batch()) product = std::min(unbounded, product * std::min(unbounded, extent.size));
-  }
-  return product;
-}
+std::int64_t results_besides_batch(const Shape& shape) { return std::min(unbounded, count(shape, 1)); }
 
 bool is_product(const Body& body) {
   const Apply* apply = std::get_if<Apply>(&body.scalars.back().node);

@@ -43,8 +43,7 @@ SweepDraft rewritten(const Sweep& sweep, std::vector<Axis> axes, const Rewriting
     }
     return body.read(rewriting.read ? rewriting.read(std::move(moved)) : moved, type);
   };
-  std::vector<ScalarId> to;
-  for (ScalarId id = 0; id <= sweep.body.root(); ++id) to.push_back(draft.body.copy(sweep.body, id, rewrite));
+  std::vector<ScalarId> to = draft.body.copy_all(sweep.body, rewrite);
   draft.root = to.back();
   for (const Index& index : sweep.landing) {
     ScalarId through = index.through == no_scalar ? no_scalar : to[static_cast<std::size_t>(index.through)];

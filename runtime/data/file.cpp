@@ -83,6 +83,10 @@ Expected<Bytes> unpack_gzip(std::span<const std::byte> packed, const std::string
   while (true) {
     const std::size_t used = bytes.size();
     const std::size_t offered = std::min(packed.size() - consumed, std::size_t{1} << 30);
+    if (bytes.capacity() < used + chunk) {
+      const auto most = static_cast<std::size_t>(limit);
+      bytes.reserve((used < most / 4 ? 2 * used : most) + chunk);  // old and new never take twice the limit
+    }
     bytes.resize(used + chunk);
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(packed.data() + consumed));
     stream.avail_in = static_cast<uInt>(offered);

@@ -13,7 +13,7 @@
 namespace descent::data {
 
 // Readers keep a whole file in memory; what is larger, packed or unpacked, is refused.
-inline constexpr std::int64_t largest_file = std::int64_t{2} << 30;
+inline constexpr std::int64_t largest_file = std::int64_t{1} << 30;
 
 using Bytes = std::vector<std::byte>;
 

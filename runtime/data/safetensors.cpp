@@ -31,6 +31,9 @@ constexpr std::array<TypeName, 6> type_names{{
     {"BOOL", DType::boolean},
 }};
 
+// The JSON reader's time grows with the square of the keys of one object.
+constexpr std::ptrdiff_t most_tensors = 10'000;
+
 // The JSON header, with what nlohmann forgives refused: a key that stands twice, and depth no header has.
 struct ParsedHeader {
   Json json;
@@ -38,6 +41,9 @@ struct ParsedHeader {
 };
 
 ParsedHeader parse_header(std::string_view text) {
+  if (std::count(text.begin(), text.end(), '{') > most_tensors) {
+    return {{}, "the header names more than " + std::to_string(most_tensors) + " tensors"};
+  }
   std::string problem;
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {

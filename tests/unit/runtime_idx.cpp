@@ -48,8 +48,8 @@ TEST_CASE("malformed IDX says what is wrong") {
       {bytes("\0\0\x08\x01\0\0\0\x01\x01\x02\x03"), "x: expected 9 bytes for [1], found 2 more"},
       {bytes("\0\0\x08\x01\0\0\0\x01\x01\x02"), "x: expected 9 bytes for [1], found 1 more"},
       {bytes("\0\0\x08\x02\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),
-       "x: extents [4294967295, 4294967295] are more than the limit of 2147483648 bytes"},
-      {bytes("\0\0\x09\x01\x40\0\0\0"), "x: extents [1073741824] are more than the limit of 2147483648 bytes"},
+       "x: extents [4294967295, 4294967295] are more than the limit of 1073741824 bytes"},
+      {bytes("\0\0\x09\x01\x40\0\0\0"), "x: extents [1073741824] are more than the limit of 1073741824 bytes"},
   };
   for (const Row& row : rows) CHECK(message(parse(row.bytes)) == row.message);
 }

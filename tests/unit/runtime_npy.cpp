@@ -109,7 +109,7 @@ TEST_CASE("malformed .npy says what is wrong") {
       {plain("<f4", "(2,)", "abcd"), "x: truncated: expected 8 bytes of elements for [2], found 4"},
       {plain("<f4", "(1,)", "abcdefgh"), "x: expected 4 bytes of elements for [1], found 8"},
       {plain("<f4", "(4294967296, 4294967296)", ""),
-       "x: shape [4294967296, 4294967296] is more than the limit of 2147483648 bytes"},
+       "x: shape [4294967296, 4294967296] is more than the limit of 1073741824 bytes"},
       {plain("|b1", "(2,)", "\1\2"), "x: a bool is 2: expected 0 or 1"},
   };
   for (const Row& row : rows) CHECK(message(parse(row.bytes)) == row.message);
