@@ -104,11 +104,12 @@ Result<std::string> around_pass(const Program& program, const InspectOptions& op
                       fmt::format("'{}' is a printed Loop program: no pass runs on it", program.parts().source->name));
   }
   std::string text;
-  run_passes(*program.graph(), [&](const Pass& pass, const Model& before, const Model& after, double) {
+  const auto show = [&](const Pass& pass, const Model& before, const Model& after, double) {
     if (&pass != wanted) return;
     text = fmt::format("# before {}\n{}\n# after {}: {}\n{}", pass.name, print(with_entry(before, options.entry)),
                        pass.name, pass.summary, print(with_entry(after, options.entry)));
-  });
+  };
+  if (Result<Model> done = run_passes(*program.graph(), show); !done) return done.errors();
   return text;
 }
 

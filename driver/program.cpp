@@ -135,7 +135,9 @@ Diagnostics lower_graph(Program::Parts& parts, const CompileOptions& options) {
   Result<std::int64_t> batch = batch_for(parts, options);
   if (!batch) return batch.errors();
   Stopwatch watch;
-  parts.step = run_passes(*parts.graph);
+  Result<Model> step = run_passes(*parts.graph);
+  if (!step) return step.errors();
+  parts.step = std::move(step).value();
   parts.timings.passes = watch.lap();
   Result<loop::Program> program = lower(*parts.step, {parts.machine, *batch, options.lanes});
   if (!program) return program.errors();

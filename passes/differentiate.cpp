@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "passes/graph_tools.h"
 #include "passes/reverse.h"
 #include "passes/sweep_tools.h"
 
@@ -62,6 +63,7 @@ class Differentiator {
 
   Graph run() {
     for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes.size()); ++id) {
+      if (builder_.graph().nodes.size() > node_limit) return std::move(builder_).finish();
       const Node& node = graph_.nodes[static_cast<std::size_t>(id)];
       if (const Gradient* gradient = std::get_if<Gradient>(&node.op)) {
         to_[static_cast<std::size_t>(node.results[0])] = gradient_of(id, *gradient);

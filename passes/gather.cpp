@@ -10,6 +10,9 @@
 namespace descent {
 namespace {
 
+// More phases than this cost more than they save.
+constexpr std::int64_t most_phases = 64;
+
 // Floor and ceiling of a quotient with a positive divisor.
 std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 std::int64_t ceil_divide(std::int64_t a, std::int64_t b) { return -floor_divide(-a, b); }
@@ -118,6 +121,18 @@ std::optional<Sweep> clipped(Sweep sweep, const Shape& shape) {
   return sweep;
 }
 
+// The place itself as one more axis, and every point that does not land on it skipped: one sweep, whatever the phases,
+// at the price of looking at each point once per place.
+Sweep searched(const Sweep& sweep, std::size_t dimension, Extent extent) {
+  std::vector<Axis> axes = sweep.axes;
+  const Affine place = Affine::axis(static_cast<AxisId>(axes.size())), landing = sweep.landing[dimension].offset;
+  axes.push_back({fresh_name(axes, "q"), extent});
+  Sweep result = with_axis_replaced(sweep, std::move(axes), [](AxisId axis) { return Affine::axis(axis); },
+                                    {landing - place, place - landing});
+  result.landing[dimension].offset = place;
+  return result;
+}
+
 std::vector<Sweep> gathered(Sweep sweep, const Shape& shape) {
   std::optional<Meeting> meeting = find_meeting(sweep);
   if (!meeting) {
@@ -134,6 +149,9 @@ std::vector<Sweep> gathered(Sweep sweep, const Shape& shape) {
   const AxisId o = axes[0], r = axes[1];
   const std::int64_t divisor = std::gcd(form.coefficient(o), form.coefficient(r));
   const std::int64_t s = form.coefficient(o) / divisor, d = form.coefficient(r) / divisor;
+  if (std::min(s, extent(r)) > most_phases) {
+    return gathered(searched(sweep, meeting->dimension, shape[meeting->dimension]), shape);
+  }
   std::vector<Sweep> parts;
   for (std::int64_t rho = 0; rho < std::min(s, extent(r)); ++rho) {
     std::vector<Sweep> deeper = gathered(phase(sweep, o, r, s, d, rho), shape);
@@ -145,12 +163,17 @@ std::vector<Sweep> gathered(Sweep sweep, const Shape& shape) {
 // How the parts of a reduction are joined; nothing for those whose parts do not tell the whole.
 std::optional<Op> joining_operation(Combiner combiner) {
   switch (combiner) {
-    case Combiner::sum: return Op::add;
-    case Combiner::product: return Op::mul;
-    case Combiner::max: return Op::max;
-    case Combiner::min: return Op::min;
+    case Combiner::sum:
+      return Op::add;
+    case Combiner::product:
+      return Op::mul;
+    case Combiner::max:
+      return Op::max;
+    case Combiner::min:
+      return Op::min;
     case Combiner::none:
-    case Combiner::argmax: return std::nullopt;
+    case Combiner::argmax:
+      return std::nullopt;
   }
   return std::nullopt;
 }

@@ -8,7 +8,8 @@
 //   %d_x  = %even + %odd
 //
 // For axes that meet as s·o + d·r: s' = s/gcd, d' = d/gcd, r = s'·m + ρ, o = q - d'·m, and the place is s·q + d·ρ. No
-// division stands in an index. A landing through an integer tensor cannot be inverted and stays.
+// division stands in an index. Where that would make very many phases, the place becomes an axis of its own and guards
+// skip every point that does not land on it. A landing through an integer tensor cannot be inverted and stays.
 #pragma once
 
 #include "ir/graph.h"

@@ -39,6 +39,15 @@ Model rebuild(const Model& model, const NodeRewrite& rewrite) {
   return result;
 }
 
+std::size_t count_nodes(const Graph& graph) {
+  std::size_t nodes = graph.nodes.size();
+  for (const Node& node : graph.nodes) {
+    if (const Scan* scan = std::get_if<Scan>(&node.op)) nodes += count_nodes(*scan->body);
+    if (nodes > node_limit) break;
+  }
+  return nodes;
+}
+
 std::vector<int> count_uses(const Graph& graph) {
   std::vector<int> uses(graph.values.size(), 0);
   for (const Node& node : graph.nodes) {

@@ -75,8 +75,9 @@ class ModelLowering {
     }
   }
 
-  loop::Program run() {
+  Result<loop::Program> run() {
     for (const Graph& entry : model_.entries) lower_entry(entry);
+    if (!wrong_.empty()) return wrong_;
     return std::move(program_);
   }
 
@@ -104,6 +105,25 @@ class ModelLowering {
     return shared ? known->second : ports_[key] = add_buffer(storage, name, type);
   }
   const Buffer& buffer(BufferId id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
+
+  // What is too large is refused before a back end works on it for minutes.
+  bool fits(const Body& body, const Span& at) {
+    std::int64_t operations = 0;
+    for (const Scalar& scalar : body.scalars) {
+      const Apply* apply = std::get_if<Apply>(&scalar.node);
+      operations += apply ? std::max(1, row(apply->op).flops) : 1;
+    }
+    if (operations > body_limit) refuse("body-too-large", "this expression", body_limit, at);
+    return operations <= body_limit;
+  }
+  void refuse(std::string id, const std::string& what, std::int64_t limit, const Span& at) {
+    if (!wrong_.empty()) return;
+    wrong_.push_back(
+        {std::move(id),
+         at,
+         what + " comes to more than " + std::to_string(limit) + " operations; split it or make it smaller",
+         {}});
+  }
 
   // -- entries -------------------------------------------------------------------------------------------------------
 
@@ -209,6 +229,11 @@ class ModelLowering {
 
   void lower_nodes(Frame& frame) {
     for (const Node& node : frame.graph->nodes) {
+      const Sweep* sweep = std::get_if<Sweep>(&node.op);
+      if (sweep && (!wrong_.empty() || !fits(sweep->body, node.origin))) {
+        home_for(frame, node.results[0]);  // nothing is lowered any more, but what follows may ask where it lives
+        continue;
+      }
       match(
           node.op, [](const Input&) {},
           [&](const State& state) { frame.homes[node.results[0]] = {states_.at(state.name), {}}; },
@@ -247,7 +272,6 @@ class ModelLowering {
     const Value& value = frame.graph->value(node.results[0]);
     Home home = home_for(frame, node.results[0]);
     SweepJob job = job_for(frame, sweep, value.type, home, value.name.empty() ? "sweep" : value.name);
-    job.comment = comment_of(node.origin);
     job.origin = node.origin;
     emit(frame, lower_sweep(job, plan(sweep, frame, value.type.dtype)));
   }
@@ -275,6 +299,9 @@ class ModelLowering {
     auto [known, fresh] = kernels_.try_emplace(shape_of(lowered.kernel), static_cast<int>(program_.kernels.size()));
     if (fresh) {
       lowered.kernel.name = kernel_names_.unique(lowered.kernel.name);
+      operations_ += static_cast<std::int64_t>(lowered.kernel.temps.size());
+      if (operations_ > program_limit) refuse("program-too-large", "this model", program_limit, lowered.kernel.origin);
+      if (lowered.kernel.comment.empty()) lowered.kernel.comment = comment_of(lowered.kernel.origin);
       program_.kernels.push_back(std::move(lowered.kernel));
     }
     loop::Call call{known->second, std::move(lowered.buffers), {}};
@@ -386,13 +413,17 @@ class ModelLowering {
   UniqueNames buffer_names_, kernel_names_;
   std::map<std::string, int> kernels_;  // by shape_of
   std::map<ValueId, Home> next_aside_;
+  std::int64_t operations_ = 0;  // of all kernels
+  Diagnostics wrong_;
   std::map<const Graph*, std::vector<NodeId>> last_uses_;
 };
 
 }  // namespace
 
 Result<loop::Program> lower(const Model& model, const LowerOptions& options) {
-  Result<loop::Program> program = plan_memory(ModelLowering(model, options).run());
+  Result<loop::Program> lowered = ModelLowering(model, options).run();
+  if (!lowered) return lowered;
+  Result<loop::Program> program = plan_memory(std::move(lowered).value());
   if (!program) return program;
   const Diagnostics broken = loop::verify(*program);
   DESCENT_CHECK(broken.empty(), "lowering made a Loop program that is not well-formed:\n" + render(broken));

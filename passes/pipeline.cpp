@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
+#include <string>
 
 #include "passes/differentiate.h"
 #include "passes/gather.h"
+#include "passes/graph_tools.h"
 #include "passes/layout.h"
 #include "passes/order.h"
 #include "passes/simplify.h"
@@ -34,6 +37,18 @@ constexpr std::array passes{
     Pass{"layout", "transposed copies where a contraction would stride", layout, ordered},
 };
 
+std::optional<Diagnostic> why_too_large(const Model& model, const std::string& when) {
+  for (const Graph& entry : model.entries) {
+    if (count_nodes(entry) <= node_limit) continue;
+    return Diagnostic{"too-many-nodes",
+                      {},
+                      "entry '" + entry.name + "' of model '" + model.name + "' has more than " +
+                          std::to_string(node_limit) + " nodes " + when + "; make the model smaller",
+                      {}};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::span<const Pass> graph_passes() { return passes; }
@@ -43,11 +58,13 @@ const Pass* find_pass(std::string_view name) {
   return found == passes.end() ? nullptr : &*found;
 }
 
-Model run_passes(const Model& model, const Observer& observe) {
+Result<Model> run_passes(const Model& model, const Observer& observe) {
+  if (std::optional<Diagnostic> wrong = why_too_large(model, "as it is written")) return *wrong;
   Model now = model;
   for (const Pass& pass : passes) {
     auto start = std::chrono::steady_clock::now();
     Model next = pass.run(now);
+    if (std::optional<Diagnostic> wrong = why_too_large(next, "after " + std::string(pass.name))) return *wrong;
     std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     Diagnostics broken = verify(next, pass.after);
     DESCENT_CHECK(broken.empty(), "pass '" + std::string(pass.name) + "' broke the Graph:\n" + render(broken));

@@ -31,10 +31,13 @@ struct LowerOptions {
 // Called with each pass's name, the model before and after it, and the seconds it took.
 using Observer = std::function<void(const Pass&, const Model& before, const Model& after, double seconds)>;
 
-// Runs all Graph passes, verifying after each; a failure is an internal error that names the pass.
-Model run_passes(const Model& model, const Observer& observe = {});
+// Runs all Graph passes, verifying after each; a failure is an internal error that names the pass. The error: a Graph
+// that is or grows beyond node_limit (graph_tools.h).
+Result<Model> run_passes(const Model& model, const Observer& observe = {});
 
-// A verified, ordered Graph to loops, with the arena planned. The error: arena beyond the limit.
+// A verified, ordered Graph to loops, with the arena planned. The errors: an arena beyond arena_limit, a body or a
+// program with more operations than a back end should be given.
+inline constexpr std::int64_t body_limit = 16384, program_limit = 400000;
 Result<loop::Program> lower(const Model& model, const LowerOptions& options);
 
 }  // namespace descent

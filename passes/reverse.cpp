@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/match.h"
+#include "passes/graph_tools.h"
 
 namespace descent {
 namespace {
@@ -123,7 +124,7 @@ ValueId Reverse::adjoint_or_zero(ValueId value) {
 }
 
 void Reverse::run() {
-  for (std::size_t n = end_; n-- > 0;) {
+  for (std::size_t n = end_; n-- > 0 && builder_.graph().nodes.size() <= node_limit;) {
     const Node node = builder_.graph().nodes[n];  // a copy: the walk appends nodes
     bool reached = std::any_of(node.results.begin(), node.results.end(),
                                [&](ValueId result) { return active(result) && contributions_.count(result) > 0; });

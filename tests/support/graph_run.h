@@ -53,6 +53,12 @@ inline Model parse_or_fail(const std::string& name, const std::string& text) {
   return std::move(model).value();
 }
 
+inline Model passes_or_fail(const Model& model) {
+  Result<Model> after = run_passes(model);
+  if (!after) throw std::runtime_error(render(after.errors()));
+  return std::move(after).value();
+}
+
 using Values = std::unordered_map<std::string, Tensor>;
 
 inline Tensor zeros(const TensorType& type, std::int64_t batch) {

@@ -48,7 +48,7 @@ bool near(const Tensor& found, const Tensor& expected) {
 }
 
 void check_model(std::uint64_t seed, int size, const GeneratorOptions& options) {
-  const Model model = run_passes(generate_model(seed, size, options));
+  const Model model = passes_or_fail(generate_model(seed, size, options));
   const Graph& graph = *model.entry("step");
   const GeneratedValues values = generate_values(graph, batch, seed);
   const Result<Evaluation> oracle = evaluate(graph, batch, values.inputs, values.states);

@@ -30,7 +30,7 @@ Memory memory_for(const loop::Program& program, const Graph& graph, std::int64_t
 TEST_CASE("compiled gradients equal the interpreter's bits") {
   for (const std::string& name : names_in(graphs / "gradients")) {
     DYNAMIC_SECTION(name) {
-      Model model = run_passes(parse_or_fail(name, in_single(read_text(graphs / "gradients" / (name + ".graph")))));
+      Model model = passes_or_fail(parse_or_fail(name, in_single(read_text(graphs / "gradients" / (name + ".graph")))));
       for (int lanes : {1, 4, 8, 16}) {
         loop::Program program = lower_or_fail(model, lanes, 5);
         for (std::int64_t batch : {1, 5}) {
@@ -84,7 +84,7 @@ Bytes train_xor_compiled(const loop::Program& program, int threads, int steps) {
 
 TEST_CASE("XOR trains to the same bits everywhere on this machine") {
   constexpr int steps = 2500;
-  Model model = run_passes(parse_or_fail("xor", read_text(graphs / "training/xor.graph")));
+  Model model = passes_or_fail(parse_or_fail("xor", read_text(graphs / "training/xor.graph")));
   std::optional<Bytes> expected;
   for (int lanes : {1, 4, 8, 16}) {
     loop::Program program = lower_or_fail(model, lanes, 4);

@@ -93,7 +93,7 @@ Weights train(const loop::Program& program, const std::vector<CrossCall>& calls,
 
 TEST_CASE("digits trains to the same bits everywhere") {
   const frontend::Compilation compiled = digits();
-  const Model model = run_passes(compiled.model);
+  const Model model = passes_or_fail(compiled.model);
   std::optional<Weights> expected;
   for (int lanes : {1, 4, 8, 16}) {
     CAPTURE(lanes);

@@ -32,7 +32,7 @@ TEST_CASE("XOR trains on aarch64 to the bits of the interpreter here") {
     calls.push_back({"step", 4, step % 3, {bytes_of(x), bytes_of(y), bytes_of(rate)}, {bytes_of(loss)}});
   }
 
-  const Model model = run_passes(parse_or_fail("xor", read_text(graphs / "training/xor.graph")));
+  const Model model = passes_or_fail(parse_or_fail("xor", read_text(graphs / "training/xor.graph")));
   for (int lanes : {1, 4}) {
     CAPTURE(lanes);
     const loop::Program program = lower_or_fail(model, lanes, 4);
@@ -56,7 +56,7 @@ TEST_CASE("gradients on aarch64 have the interpreter's bits") {
   for (const std::string name :
        {"attention", "batch_statistics", "convolution_strided", "lookup", "max_pool", "scan"}) {
     CAPTURE(name);
-    const Model model = run_passes(parse_or_fail(name, in_single(read_text(graphs / "gradients" / (name + ".graph")))));
+    const Model model = passes_or_fail(parse_or_fail(name, in_single(read_text(graphs / "gradients" / (name + ".graph")))));
     const loop::Program program = lower_or_fail(model, 4, 5);
     const Graph& graph = model.entries[0];
     Memory memory = tame_memory(program, graph.name, 3);

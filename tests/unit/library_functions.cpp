@@ -24,7 +24,7 @@ const std::vector<Function> losses{{"mean_squared_error", "mean_squared_error"},
 void compare(const std::string& text, const std::string& fixture, const Values& values) {
   CAPTURE(fixture);
   const Fixture expected("functions");
-  const Model model = run_passes(compile_or_fail(fixture, text).model);
+  const Model model = passes_or_fail(compile_or_fail(fixture, text).model);
   const Graph& graph = *model.entry("predict");
   const std::int64_t batch = 8;
   Result<Evaluation> oracle = evaluate(graph, batch, values, {});
@@ -96,7 +96,7 @@ TEST_CASE("optimizers equal PyTorch's, update by update") {
         "model m() {\n  input g : f32[batch, 4, 5]\n  param w : f32[4, 5] ~ zeros\n"
         "  loss l = sum[b, i, j](g[b, i, j] * w[i, j])\n}\ntrain t = m() {\n  batch = 1\n  optimizer = " +
             name + "(" + arguments + ")\n}\n");
-    const loop::Program program = lower_or_fail(run_passes(compiled.model), 8, 1);
+    const loop::Program program = lower_or_fail(passes_or_fail(compiled.model), 8, 1);
     loop::Interpreter interpreter(program);
     Runner run = [&](const auto& e, auto b, const auto& in, const auto& out) { interpreter.run(e, b, in, out); };
     Values values = inputs_of_step(compiled);

@@ -31,7 +31,9 @@ bool run_loop(const std::string& text) {
 bool run_model(const Model& model) {
   LowerOptions options;
   options.largest_batch = 8;
-  const auto program = lower(run_passes(model), options);
+  const auto passed = run_passes(model);
+  if (!passed) return false;
+  const auto program = lower(*passed, options);
   if (!program) return false;
   const Diagnostics wrong = loop::verify(*program);
   DESCENT_CHECK(wrong.empty(), "lower made a malformed Loop program:\n" + render(wrong));
@@ -90,7 +92,7 @@ std::vector<Corpus> corpora() {
     const bool is_graph = path.extension() == ".graph";
     all[is_graph ? 1 : 0].texts.push_back(tokens_of(text));
     if (!is_graph) continue;
-    if (const auto program = lower(run_passes(*parse_model(source_of(text))), {})) {
+    if (const auto program = lower(*run_passes(*parse_model(source_of(text))), {})) {
       all[2].texts.push_back(tokens_of(loop::print(*program)));
     }
   }

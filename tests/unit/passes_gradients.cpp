@@ -49,7 +49,7 @@ TEST_CASE("gradients equal central differences in double") {
     DYNAMIC_SECTION(name) {
       Model model = parse_or_fail(name, read_text(folder / (name + ".graph")));
       REQUIRE(render(verify(model)).empty());
-      Model after = run_passes(model);
+      Model after = passes_or_fail(model);
       const Graph& graph = after.entries[0];
       Values values = random_inputs(graph, batch, 7);
       put_zeros(name, values);
@@ -71,7 +71,7 @@ TEST_CASE("gradients equal central differences in double") {
 // Windows of three at stride two over rows of equal values, with a border of -inf: every window has ties, and the first
 // of the largest, in box order, gets all of the window's gradient.
 TEST_CASE("a maximum passes its gradient to the first winner") {
-  const Model model = run_passes(parse_or_fail("max_pool", read_text(folder / "max_pool.graph")));
+  const Model model = passes_or_fail(parse_or_fail("max_pool", read_text(folder / "max_pool.graph")));
   const Graph& graph = model.entries[0];
   Values values = random_inputs(graph, batch, 7);
   Tensor& x = values.at("x");
@@ -108,7 +108,7 @@ TEST_CASE("a maximum passes its gradient to the first winner") {
 TEST_CASE("lowered gradients have the same bits at every width and lie near the oracle") {
   for (const std::string& name : names_in(folder)) {
     DYNAMIC_SECTION(name) {
-      Model model = run_passes(parse_or_fail(name, in_single(read_text(folder / (name + ".graph")))));
+      Model model = passes_or_fail(parse_or_fail(name, in_single(read_text(folder / (name + ".graph")))));
       const Graph& graph = model.entries[0];
       Values values = random_inputs(graph, batch, 11);
       put_zeros(name, values);

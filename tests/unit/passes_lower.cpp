@@ -50,7 +50,7 @@ Outcome run_twice(const std::string& nodes) {
       "  %y = sweep [i < 2] { f32(index(10*i + 10)) } : f32[2]\n  update a = %x\n  update c = %y\n}\n"
       "entry step {\n  %a = state a : f32[2]\n  %c = state c : f32[2]\n" +
       nodes + "}\n";
-  const Model model = run_passes(parse_or_fail("states", text));
+  const Model model = passes_or_fail(parse_or_fail("states", text));
   const loop::Program program = lower_or_fail(model, 4, 1);
   REQUIRE(render(loop::verify(program)) == "");
   loop::Interpreter interpreter(program);
@@ -100,7 +100,7 @@ entry step {
   output new = %new
 }
 )";
-  const Model model = run_passes(parse_or_fail("scan", text));
+  const Model model = passes_or_fail(parse_or_fail("scan", text));
   const Graph& graph = model.entries[0];
   const Values values = random_inputs(graph, 1, 9);
   const Result<Evaluation> oracle = evaluate(graph, 1, values, {});
@@ -118,7 +118,7 @@ TEST_CASE("buffers that share bytes never live at the same time") {
   for (const char* folder : {"gradients", "training"}) {
     const std::filesystem::path path = std::filesystem::path(DESCENT_SOURCE_DIR) / "tests/graphs" / folder;
     for (const std::string& name : names_in(path)) {
-      const Model model = run_passes(parse_or_fail(name, in_single(read_text(path / (name + ".graph")))));
+      const Model model = passes_or_fail(parse_or_fail(name, in_single(read_text(path / (name + ".graph")))));
       const loop::Program planned = lower_or_fail(model, 4, 6);
       const loop::Program apart = spread_out(planned);
       CHECK(planned.arena_bytes <= apart.arena_bytes);
@@ -133,13 +133,37 @@ TEST_CASE("buffers that share bytes never live at the same time") {
   }
 }
 
+TEST_CASE("what is too large is refused before machine code is made of it") {
+  std::string wide =
+      "descent graph 1\nmodel wide\nentry step {\n  %x = input x : f32[batch]\n  %y = sweep [b < batch] { ";
+  for (int i = 0; i < 700; ++i) wide += "exp(%x[b] * " + std::to_string(i) + ".0) + ";
+  const Result<loop::Program> body =
+      lower(passes_or_fail(parse_or_fail("wide", wide + "1.0 } : f32[batch]\n  output y = %y\n}\n")), {});
+  REQUIRE(!body.ok());
+  CHECK(body.errors()[0].message == "this expression comes to more than 16384 operations; split it or make it smaller");
+
+  // Gradients of gradients, each about twice the last.
+  std::string deep =
+      "descent graph 1\nmodel deep\nentry step {\n  %x = input x : f64[4]\n"
+      "  %l0 = sweep [i < 4] sum at [] { tanh(%x[i]) * exp(%x[i]) } : f64[]\n";
+  for (int i = 0; i < 40; ++i) {
+    const std::string n = std::to_string(i), next = std::to_string(i + 1);
+    deep += "  %g" + n + " = gradient of %l" + n + " by %x : f64[4]\n  %l" + next +
+            " = sweep [i < 4] sum at [] { tanh(%g" + n + "[i]) * %x[i] } : f64[]\n";
+  }
+  const Result<Model> nested = run_passes(parse_or_fail("deep", deep + "  output l = %l40\n}\n"));
+  REQUIRE(!nested.ok());
+  CHECK(nested.errors()[0].message ==
+        "entry 'step' of model 'deep' has more than 50000 nodes after differentiate; make the model smaller");
+}
+
 TEST_CASE("an arena beyond the limit is refused") {
   const std::string text =
       "descent graph 1\nmodel huge\nentry step {\n  %x = input x : f32[batch, 70000]\n"
       "  %y = sweep [b < batch, i < 70000, j < 70000] { %x[b, i] * %x[b, j] } : f32[batch, 70000, 70000]\n"
       "  %s = sweep [b < batch, i < 70000] sum at [b] { %y[b, i, i] } : f32[batch]\n  output s = %s\n}\n";
   LowerOptions options;
-  Result<loop::Program> program = lower(run_passes(parse_or_fail("huge", text)), options);
+  Result<loop::Program> program = lower(passes_or_fail(parse_or_fail("huge", text)), options);
   REQUIRE(!program.ok());
   CHECK(render(program.errors()) ==
         "error: model 'huge' needs more than 16 GiB of memory at batch 64; make the model or the batch smaller\n");

@@ -62,7 +62,7 @@ void check(const Case& c) {
                            "]\n  %y = input y : f32[" + c.shape + "]\n  %s = sweep [" + c.axes + "] sum at [" +
                            c.landing + "] { " + body + " } : f32[" + (c.landing.empty() ? "" : "20") +
                            "]\n  output s = %s\n}\n";
-  const Model model = run_passes(parse_or_fail(c.name, text));
+  const Model model = passes_or_fail(parse_or_fail(c.name, text));
   const Values values = random_inputs(model.entries[0], c.batch, 5);
   const std::size_t results = c.landing.empty() ? 1 : 20;
   std::vector<float> expected;
