@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "ir/body_print.h"
@@ -86,11 +87,28 @@ std::string print_order(const Order& order) {
   return text;
 }
 
-// "xor.descent:3"; nothing for a text that is a printed graph itself.
-std::string print_origin(const Span& origin) {
-  if (origin.source == nullptr || origin.source->text.starts_with("descent graph")) return {};
-  return fmt::format("{}:{}", origin.source->name, position_of(*origin.source, origin.begin).line);
-}
+// Places as "xor.descent:3"; the lines of a source are counted once, not once per node.
+class Origins {
+ public:
+  // Nothing for a text that is a printed graph itself.
+  std::string print(const Span& origin) {
+    if (origin.source == nullptr || origin.source->text.starts_with("descent graph")) return {};
+    const std::vector<std::size_t>& ends = line_ends(*origin.source);
+    const auto line = std::lower_bound(ends.begin(), ends.end(), origin.begin) - ends.begin() + 1;
+    return fmt::format("{}:{}", origin.source->name, line);
+  }
+
+ private:
+  const std::vector<std::size_t>& line_ends(const Source& source) {
+    auto [known, fresh] = line_ends_.try_emplace(&source);
+    if (!fresh) return known->second;
+    for (std::size_t at = source.text.find('\n'); at != std::string::npos; at = source.text.find('\n', at + 1)) {
+      known->second.push_back(at);
+    }
+    return known->second;
+  }
+  std::map<const Source*, std::vector<std::size_t>> line_ends_;
+};
 
 bool lands_where_it_stands(const Sweep& sweep) {
   if (sweep.landing.size() != sweep.axes.size()) return false;
@@ -143,6 +161,7 @@ class GraphPrinter {
   }
 
  private:
+  Origins origins_;
   static std::string value(const Names& names, ValueId id) {
     const bool known = id >= 0 && id < static_cast<ValueId>(names.size());
     return "%" + (known ? names[static_cast<std::size_t>(id)] : "?");
@@ -189,7 +208,7 @@ class GraphPrinter {
     const std::string results = values(names, node.results);
     const std::string line =
         results.empty() ? operation : fmt::format("{} = {} : {}", results, operation, types(graph, node.results));
-    add(depth, line, &node, print_origin(node.origin));
+    add(depth, line, &node, origins_.print(node.origin));
   }
 
   static std::string print(const Graph& graph, const Names& names, const Names& loops, const Sweep& sweep) {
@@ -222,7 +241,7 @@ class GraphPrinter {
     add(depth,
         fmt::format("{} = scan [{} < {}]{} {{", values(names, node.results), axis, to_string(scan.axis.extent),
                     scan.reversed ? " reversed" : ""),
-        &node, print_origin(node.origin));
+        &node, origins_.print(node.origin));
     Names inner_loops = {axis};
     inner_loops.insert(inner_loops.end(), loops.begin(), loops.end());
     if (scan.body != nullptr) print_scan_body(names, inner_loops, depth + 1, scan);
@@ -245,7 +264,7 @@ class GraphPrinter {
       add(depth,
           fmt::format("{} {} = {} : {}", carries ? "carry" : "capture", name,
                       inputs < entering.size() ? value(outer, entering[inputs]) : "?", types(body, node.results)),
-          &node, print_origin(node.origin));
+          &node, origins_.print(node.origin));
       ++inputs;
     }
     for (const Node& node : body.nodes)

@@ -19,7 +19,7 @@ Sweep renamed(const Sweep& sweep, const std::vector<ValueId>& to);
 
 // A Graph with more nodes, those of scan bodies included, is refused (run_passes). A pass that could make many times
 // what it is given (nested gradients) stops once it is beyond.
-inline constexpr std::size_t node_limit = 50000;
+inline constexpr std::size_t node_limit = 20000;
 std::size_t count_nodes(const Graph& graph);
 
 // How often each value is read, updated from, carried, captured or put out.

@@ -154,7 +154,7 @@ TEST_CASE("what is too large is refused before machine code is made of it") {
   const Result<Model> nested = run_passes(parse_or_fail("deep", deep + "  output l = %l40\n}\n"));
   REQUIRE(!nested.ok());
   CHECK(nested.errors()[0].message ==
-        "entry 'step' of model 'deep' has more than 50000 nodes after differentiate; make the model smaller");
+        "entry 'step' of model 'deep' has more than 20000 nodes after differentiate; make the model smaller");
 }
 
 TEST_CASE("an arena beyond the limit is refused") {
