@@ -22,11 +22,11 @@ typedef struct DescentThreads {
 } DescentThreads;
 
 typedef struct DescentCall {
-  unsigned char* arena;           /* 64-byte aligned; its size is a constant of the program */
-  const void* const* inputs;      /* one per input of the entry, row-major, 4-byte aligned at least */
-  void* const* outputs;           /* one per output of the entry */
-  int64_t batch;                  /* 1 ≤ batch ≤ the program's largest */
-  const DescentThreads* threads;  /* null: one thread */
+  unsigned char* arena;          /* 64-byte aligned; its size is a constant of the program */
+  const void* const* inputs;     /* one per input of the entry, row-major, 4-byte aligned at least */
+  void* const* outputs;          /* one per output of the entry */
+  int64_t batch;                 /* 1 ≤ batch ≤ the program's largest */
+  const DescentThreads* threads; /* null: one thread */
 } DescentCall;
 
 typedef void (*DescentEntry)(const DescentCall*);

@@ -15,7 +15,8 @@ inline std::string fashion_folder() {
   for (const fs::path& folder :
        {fs::path(named ? named : ""), source / "../shared/data", source / "../../shared/data"}) {
     std::error_code error;
-    if (fs::exists(folder / "fashion-mnist/train-images-idx3-ubyte.gz", error)) return folder.lexically_normal().string();
+    if (fs::exists(folder / "fashion-mnist/train-images-idx3-ubyte.gz", error))
+      return folder.lexically_normal().string();
   }
   return {};
 }

@@ -46,7 +46,8 @@ std::vector<CrossCall> training(const loop::Program& program, const frontend::Co
     const std::int32_t number = static_cast<std::int32_t>(step) + 1;
     for (loop::BufferId id : program.entry("step")->inputs) {
       const std::string& name = program.buffers[static_cast<std::size_t>(id)].name;
-      auto rate = std::find_if(compiled.rates.begin(), compiled.rates.end(), [&](const auto& r) { return r.name == name; });
+      auto rate =
+          std::find_if(compiled.rates.begin(), compiled.rates.end(), [&](const auto& r) { return r.name == name; });
       if (name == "pixel") {
         call.inputs.push_back(bytes_of(pixel + step * batch * 64, rows * 64, batch * 64));
       } else if (name == "label") {

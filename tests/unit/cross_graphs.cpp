@@ -56,7 +56,8 @@ TEST_CASE("gradients on aarch64 have the interpreter's bits") {
   for (const std::string name :
        {"attention", "batch_statistics", "convolution_strided", "lookup", "max_pool", "scan"}) {
     CAPTURE(name);
-    const Model model = passes_or_fail(parse_or_fail(name, in_single(read_text(graphs / "gradients" / (name + ".graph")))));
+    const Model model =
+        passes_or_fail(parse_or_fail(name, in_single(read_text(graphs / "gradients" / (name + ".graph")))));
     const loop::Program program = lower_or_fail(model, 4, 5);
     const Graph& graph = model.entries[0];
     Memory memory = tame_memory(program, graph.name, 3);
