@@ -37,7 +37,7 @@ Result<Model> run_passes(const Model& model, const Observer& observe = {});
 
 // A verified, ordered Graph to loops, with the arena planned. The errors: an arena beyond arena_limit, a body or a
 // program with more operations than a back end should be given.
-inline constexpr std::int64_t body_limit = 16384, program_limit = 400000;
+inline constexpr std::int64_t body_limit = 4096, program_limit = 400000;
 Result<loop::Program> lower(const Model& model, const LowerOptions& options);
 
 }  // namespace descent

@@ -140,7 +140,7 @@ TEST_CASE("what is too large is refused before machine code is made of it") {
   const Result<loop::Program> body =
       lower(passes_or_fail(parse_or_fail("wide", wide + "1.0 } : f32[batch]\n  output y = %y\n}\n")), {});
   REQUIRE(!body.ok());
-  CHECK(body.errors()[0].message == "this expression comes to more than 16384 operations; split it or make it smaller");
+  CHECK(body.errors()[0].message == "this expression comes to more than 4096 operations; split it or make it smaller");
 
   // Gradients of gradients, each about twice the last.
   std::string deep =
