@@ -107,6 +107,9 @@ struct Options {
 Result<ast::File> parse(const SourceRef& source);
 Result<Compilation> compile(const SourceRef& source, const Options& options);
 
+// The text in its one layout: format.cpp says what that is. Only blanks and line ends differ.
+Result<std::string> format(const SourceRef& source);
+
 // The names of the file's train blocks, in order.
 std::vector<std::string> train_blocks(const ast::File& file);
 // The standard library, one source per file; for listings and tests.
