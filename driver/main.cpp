@@ -90,6 +90,7 @@ int run(int count, char** arguments) {
   command::add_inspect(app, exit_code);
   command::add_check(app, exit_code);
   command::add_build(app, exit_code);
+  command::add_fmt(app, exit_code);
 
   const std::string first = count > 1 ? arguments[1] : "";
   if (first.empty()) {

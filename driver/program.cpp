@@ -33,23 +33,6 @@ class Stopwatch {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-enum class TextKind : std::uint8_t { model, graph, loop };
-
-// By the first line that is neither blank nor a comment.
-TextKind kind_of(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const std::size_t first = line.find_first_not_of(" \t\r");
-    if (first == std::string_view::npos || line[first] == '#') continue;
-    line.remove_prefix(first);
-    if (line.starts_with("descent graph")) return TextKind::graph;
-    return line.starts_with("descent loop") ? TextKind::loop : TextKind::model;
-  }
-  return TextKind::model;
-}
-
 std::string folder_of(const std::string& path) { return std::filesystem::path(path).parent_path().string(); }
 
 // Bytes that no text holds, and that a terminal would obey when a diagnostic shows their line.
@@ -168,17 +151,34 @@ Result<Program> compile(SourceRef source, std::string folder, const CompileOptio
 
 }  // namespace
 
-Result<SourceRef> read_source(const std::string& path) {
-  data::Expected<data::Bytes> bytes = data::read_file(path, largest_text);
-  if (!bytes) return diagnostic("unreadable-file", {}, data::to_string(bytes.error()));
-  const std::string_view text = data::text_of(*bytes);
+TextKind kind_of(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (first == std::string_view::npos || line[first] == '#') continue;
+    line.remove_prefix(first);
+    if (line.starts_with("descent graph")) return TextKind::graph;
+    return line.starts_with("descent loop") ? TextKind::loop : TextKind::model;
+  }
+  return TextKind::model;
+}
+
+Result<SourceRef> text_source(std::string name, std::string text) {
   const auto control = std::find_if(text.begin(), text.end(), is_control);
   if (control != text.end()) {
     return diagnostic("unreadable-file", {},
-                      fmt::format("{}: expected a text, found the byte {:#04x} at offset {}", path,
+                      fmt::format("{}: expected a text, found the byte {:#04x} at offset {}", name,
                                   static_cast<unsigned char>(*control), control - text.begin()));
   }
-  return std::make_shared<const Source>(Source{path, std::string(text)});
+  return std::make_shared<const Source>(Source{std::move(name), std::move(text)});
+}
+
+Result<SourceRef> read_source(const std::string& path) {
+  data::Expected<data::Bytes> bytes = data::read_file(path, largest_text);
+  if (!bytes) return diagnostic("unreadable-file", {}, data::to_string(bytes.error()));
+  return text_source(path, std::string(data::text_of(*bytes)));
 }
 
 Result<Program> compile_file(const std::string& path, const CompileOptions& options) {

@@ -32,7 +32,13 @@ struct Program::Parts {
   const EntryPorts* entry(std::string_view name) const;
 };
 
-// The text of a file that a person wrote; too large a one is refused before it is read.
+// What a text is, by its first line that is neither blank nor a comment.
+enum class TextKind : std::uint8_t { model, graph, loop };
+TextKind kind_of(std::string_view text);
+
+// A text that a person wrote; bytes that no text holds are refused.
+Result<SourceRef> text_source(std::string name, std::string text);
+// The same from a file; too large a one is refused before it is read.
 Result<SourceRef> read_source(const std::string& path);
 
 inline Diagnostic diagnostic(std::string id, Span at, std::string message, std::vector<Note> notes = {}) {

@@ -141,6 +141,15 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Those of the file that stands there, else those that any new file has.
+mode_t rights_of(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) return status.st_mode & 0777;
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
+}
+
 }  // namespace
 
 Expected<std::int64_t> write_file(const std::string& path, std::span<const std::byte> bytes) {
@@ -148,10 +157,8 @@ Expected<std::int64_t> write_file(const std::string& path, std::span<const std::
   Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
   if (file.number() < 0) return system_error(path, "cannot write", errno);
   auto failed = write_all(file.number(), bytes, path);
-  // mkstemp makes the file private; a weights file has the rights that any new file has.
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (!failed && ::fchmod(file.number(), 0666 & ~mask) != 0) failed = system_error(path, "cannot write", errno);
+  // mkstemp makes the file private.
+  if (!failed && ::fchmod(file.number(), rights_of(path)) != 0) failed = system_error(path, "cannot write", errno);
   if (!file.close() && !failed) failed = system_error(path, "cannot write", errno);
   if (!failed && ::rename(beside.c_str(), path.c_str()) != 0) failed = system_error(path, "cannot write", errno);
   if (failed) {

@@ -26,7 +26,8 @@ Expected<Bytes> unpack_gzip(std::span<const std::byte> packed, const std::string
 bool is_gzip(std::span<const std::byte> bytes);
 
 // Writes beside `path` under another name, waits until the disk has it, and renames: `path` holds the old bytes or
-// the new ones, never half. The value is the number of bytes written.
+// the new ones, never half. A file that is replaced leaves its rights to the new one. The value is the number of bytes
+// written.
 Expected<std::int64_t> write_file(const std::string& path, std::span<const std::byte> bytes);
 
 inline std::string_view text_of(std::span<const std::byte> bytes) {

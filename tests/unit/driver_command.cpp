@@ -1,7 +1,4 @@
 // The command line as a process: exit codes, what goes to which stream, the files that are left.
-#include <sys/wait.h>
-
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -9,6 +6,7 @@
 
 #include "descent/tools.h"
 #include "runtime/data/npy.h"
+#include "tests/support/command.h"
 #include "tests/support/data.h"
 #include "tests/support/training.h"
 
@@ -17,28 +15,7 @@ namespace {
 
 using data::test::Folder;
 
-std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-struct Outcome {
-  int code = -1;
-  std::string out, error;
-};
-
 const std::string example_folder = source_folder + "/examples/";
-
-// Runs `descent ARGUMENTS` in a folder; the arguments are the shell's.
-Outcome descent_in(const Folder& folder, const std::string& arguments) {
-  const std::string command =
-      "cd '" + folder.path("") + "' && '" DESCENT_COMMAND "' " + arguments + " >out.txt 2>error.txt </dev/null";
-  const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder.path("out.txt")),
-          read_text(folder.path("error.txt"))};
-}
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
@@ -58,9 +35,8 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
       {"trian x.descent", "error: there is no command 'trian'\nnote: did you mean 'train'?\n"},
       {"m.descent", "error: there is no command 'm.descent'\nnote: to train it: descent train m.descent\n"},
       {"frobnicate",
-       "error: there is no command 'frobnicate'\nnote: the commands are train, predict, inspect, check, build; "
-       "`descent "
-       "--help` says more\n"},
+       "error: there is no command 'frobnicate'\nnote: the commands are train, predict, inspect, check, build, fmt; "
+       "`descent --help` says more\n"},
       {"train", "error: FILE is required\nnote: `descent train --help` shows its options\n"},
       {"train m.descent --epoch 3", "error: descent train has no option '--epoch'\nnote: did you mean '--epochs'?\n"},
       {"train m.descent --epochs=0",

@@ -1,4 +1,4 @@
-// Looking at a program, checking its gradients, building artifacts.
+// Looking at a program, checking its gradients, building artifacts, formatting its text.
 #pragma once
 
 #include <string>
@@ -37,5 +37,14 @@ struct GradientCheck {
 };
 inline constexpr double gradient_tolerance = 1e-4;
 Result<std::vector<GradientCheck>> check_gradients(const Program& program, std::uint64_t seed = 1);
+
+// A model file in its one layout, `descent fmt`: blanks and line ends differ at most.
+struct Formatting {
+  std::string before, after;
+};
+Result<std::string> format(std::string name, std::string text);
+Result<Formatting> format_file(const std::string& path);
+// The formatted text in the file's place, whole or not at all; its rights stay.
+Diagnostics rewrite_file(const std::string& path, const std::string& text);
 
 }  // namespace descent
