@@ -4,6 +4,8 @@
 #include <exception>
 #include <new>
 #include <span>
+#include <string_view>
+#include <utility>
 
 #include "driver/commands/command.h"
 #include "fmt/format.h"
@@ -11,6 +13,7 @@
 namespace {
 
 using namespace descent;
+using command::Colour;
 
 constexpr const char* description = "Descent compiles a neural network together with its training into native code.";
 constexpr const char* examples =
@@ -18,7 +21,8 @@ constexpr const char* examples =
     "  descent train examples/01_xor.descent                  train; weights and log go to runs/truth_table\n"
     "  descent inspect examples/01_xor.descent --stage graph  what the model computes\n"
     "  descent check examples/01_xor.descent                  are all gradients right?\n"
-    "  descent COMMAND --help                                 the options of a command, with examples\n\n"
+    "  descent help COMMAND                                   the options of a command, with examples\n\n"
+    "Messages are coloured on a terminal; --color always or never, NO_COLOR and TERM=dumb decide otherwise.\n"
     "Exit codes: 0 done, 1 something in the input is wrong (the message says what), 2 a mistake in Descent itself.";
 
 std::vector<std::string> command_names(const CLI::App& app) {
@@ -36,6 +40,7 @@ std::vector<std::string> option_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
   }
   return names;
 }
@@ -43,6 +48,22 @@ std::vector<std::string> option_names(const CLI::App& app) {
 std::string suggestion(const std::string& name, const std::vector<std::string>& candidates) {
   const std::string near = nearest(name, candidates);
   return near.empty() ? "" : fmt::format("did you mean '{}'?", near);
+}
+
+constexpr std::pair<std::string_view, Colour> colours[] = {
+    {"auto", Colour::automatic}, {"always", Colour::always}, {"never", Colour::never}};
+
+// `--color WHEN` or `--color=WHEN` anywhere: it holds for complaints about the other words too. A value that is none
+// of the three is the parser's to refuse.
+void choose_colour(std::span<char*> words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    const std::string_view next = i + 1 < words.size() ? words[i + 1] : "";
+    const std::string_view value = word == "--color" ? next : word.starts_with("--color=") ? word.substr(8) : "";
+    for (const auto& [name, colour] : colours) {
+      if (name == value) command::choose_colour(colour);
+    }
+  }
 }
 
 // Before the parser sees it: a first word that is no command.
@@ -56,11 +77,11 @@ int unknown_command(const CLI::App& app, const std::string& word) {
 }
 
 // The first word that looks like an option and is none of the command's.
-std::string unknown_option(const CLI::App& command, std::span<char*> words) {
-  const std::vector<std::string> known = option_names(command);
+std::string unknown_option(const std::vector<std::string>& known, std::span<char*> words) {
   for (const std::string word : words) {
-    const std::string name = word.substr(0, word.find('='));
-    if (name.starts_with("--") && std::find(known.begin(), known.end(), name) == known.end()) return name;
+    const std::string name = word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2);
+    const bool option = name.starts_with('-') && name.size() > 1;
+    if (option && std::find(known.begin(), known.end(), name) == known.end()) return name;
   }
   return {};
 }
@@ -71,17 +92,32 @@ int wrong_usage(const CLI::App& app, const std::string& name, std::span<char*> w
   const std::string help = fmt::format("`{} --help` shows its options", full_name);
   const bool extra = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
   if (!extra) return command::fail(error.what(), help);
-  const std::string option = unknown_option(command, words);
+  std::vector<std::string> known = option_names(command);
+  for (std::string& common : option_names(app)) known.push_back(std::move(common));
+  const std::string option = unknown_option(known, words);
   if (option.empty()) return command::fail(fmt::format("too many arguments for {}", full_name), help);
-  const std::string hint = suggestion(option, option_names(command));
+  const std::string hint = option.starts_with("--") ? suggestion(option, known) : "";
   return command::fail(fmt::format("{} has no option '{}'", full_name, option), hint.empty() ? help : hint);
 }
 
+// `descent help [COMMAND]`.
+int help(CLI::App& app, const std::string& name) {
+  if (!name.empty() && !is_command(app, name)) return unknown_command(app, name);
+  fmt::print("{}", name.empty() ? app.help() : app.get_subcommand(name)->help("descent"));
+  return command::done;
+}
+
 int run(int count, char** arguments) {
+  const std::span<char*> words = std::span(arguments, static_cast<std::size_t>(count)).subspan(count > 0 ? 1 : 0);
+  choose_colour(words);
   CLI::App app(description, "descent");
   app.footer(examples);
   app.set_version_flag("--version", std::string("descent ") + DESCENT_VERSION);
   app.set_help_flag("-h,--help", "Show this help");
+  std::string colour;
+  app.add_option("--color", colour, "When to colour messages: auto (default), always or never")
+      ->type_name("WHEN")
+      ->check(command::one_of({"auto", "always", "never"}));
   app.require_subcommand(0, 1);
   app.get_formatter()->label("REQUIRED", "");
   int exit_code = command::done;
@@ -92,18 +128,21 @@ int run(int count, char** arguments) {
   command::add_build(app, exit_code);
   command::add_fmt(app, exit_code);
 
-  const std::string first = count > 1 ? arguments[1] : "";
+  for (CLI::App* each : app.get_subcommands({})) each->fallthrough();  // --color stands before or behind a command
+
+  const std::string first = words.empty() ? "" : words[0];
   if (first.empty()) {
     fmt::print("{}", app.help());
     return command::wrong_input;
   }
+  if (first == "help") return help(app, words.size() > 1 ? words[1] : "");
   if (!first.starts_with('-') && !is_command(app, first)) return unknown_command(app, first);
   try {
     app.parse(count, arguments);
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& error) {
-    return wrong_usage(app, first, std::span(arguments, static_cast<std::size_t>(count)).subspan(1), error);
+    return wrong_usage(app, first, words, error);
   }
   return exit_code;
 }

@@ -1,10 +1,13 @@
 // What a Program holds, for the driver's own files.
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "codegen/llvm.h"
 #include "descent/descent.h"
 #include "frontend/frontend.h"
 #include "ir/graph.h"
@@ -18,6 +21,17 @@ struct EntryPorts {
   std::vector<Port> inputs, outputs;
 };
 
+// Machine code of a Loop program, made when it is first wanted. Programs whose Graphs are one share it.
+class MachineCode {
+ public:
+  // `seconds` receives what making it took: 0 when it was there.
+  Result<const codegen::Jit*> get(const loop::Program& program, const Machine& machine, double& seconds);
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<codegen::Jit> jit_;
+};
+
 struct Program::Parts {
   SourceRef source;
   std::string folder;                                // of the file; paths in the text are relative to it
@@ -26,8 +40,10 @@ struct Program::Parts {
   std::optional<Model> step;                         // after all passes
   loop::Program loop;
   Machine machine;
+  int lanes = 0;  // as asked for
   Timings timings;
   std::vector<EntryPorts> entries;
+  std::shared_ptr<MachineCode> code = std::make_shared<MachineCode>();
 
   const EntryPorts* entry(std::string_view name) const;
 };

@@ -2,42 +2,14 @@
 #include "descent/run_folder.h"
 
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 
+#include "driver/json.h"
 #include "driver/program.h"
 #include "fmt/format.h"
 
 namespace descent {
-namespace {
-
-// JSON has no infinities.
-std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : "null"; }
-
-std::string text(const std::string& value) {
-  std::string quoted = "\"";
-  for (const char sign : value) {
-    if (sign == '"' || sign == '\\') quoted += '\\';
-    if (static_cast<unsigned char>(sign) < 0x20) {
-      quoted += fmt::format("\\u{:04x}", static_cast<int>(sign));
-    } else {
-      quoted += sign;
-    }
-  }
-  return quoted + "\"";
-}
-
-std::string object(const NamedValues& values) {
-  std::string members;
-  for (const auto& [name, value] : values) {
-    members += fmt::format("{}{}: {}", members.empty() ? "" : ", ", text(name), number(value));
-  }
-  return "{" + members + "}";
-}
-
-}  // namespace
-
 Result<RunFolder> RunFolder::create(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -55,9 +27,10 @@ Diagnostics RunFolder::log(const EpochReport& report, bool has_test) {
   double total = 0;
   for (const auto& [name, value] : report.losses) total += value;
   std::string line = fmt::format("{{\"epoch\": {}, \"step\": {}, \"loss\": {}, \"losses\": {}", report.epoch,
-                                 report.step, number(total), object(report.losses));
+                                 report.step, json::number(total), json::object(report.losses));
   if (!report.evaluation.empty()) {
-    line += fmt::format(", \"metrics\": {}, \"on\": \"{}\"", object(report.evaluation), has_test ? "test" : "train");
+    line +=
+        fmt::format(", \"metrics\": {}, \"on\": \"{}\"", json::object(report.evaluation), has_test ? "test" : "train");
   }
   line += fmt::format(", \"seconds\": {:.6f}}}\n", report.seconds);
   const bool written = std::fwrite(line.data(), 1, line.size(), log_.get()) == line.size();

@@ -1,12 +1,10 @@
 // A model at work: the machine code, the arena, the threads, and the numbers the host feeds (clock and rates).
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <functional>
 #include <map>
 #include <new>
 
-#include "codegen/llvm.h"
 #include "driver/batch_layout.h"
 #include "driver/entry_call.h"
 #include "driver/program.h"
@@ -33,7 +31,6 @@ struct PoolDelete {
 struct Trainer::Parts {
   Program program;
   Timings timings;
-  std::unique_ptr<codegen::Jit> jit;
   Arena arena;
   std::unique_ptr<runtime::ThreadPool, PoolDelete> pool;
   DescentThreads threads{};
@@ -78,13 +75,10 @@ Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
 Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& options) {
-  auto parts = std::make_unique<Parts>(Parts{
-      .program = program, .timings = program.timings(), .jit = {}, .arena = {}, .pool = {}, .rates = {}, .calls = {}});
-  const auto start = std::chrono::steady_clock::now();
-  auto jit = codegen::Jit::compile(program.loop(), program.parts().machine);
-  if (!jit) return jit.errors();
-  parts->jit = std::move(*jit);
-  parts->timings.codegen = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  auto parts = std::make_unique<Parts>(
+      Parts{.program = program, .timings = program.timings(), .arena = {}, .pool = {}, .rates = {}, .calls = {}});
+  const auto code = program.parts().code->get(program.loop(), program.parts().machine, parts->timings.codegen);
+  if (!code) return code.errors();
 
   void* memory = ::operator new(parts->arena_bytes(), arena_alignment, std::nothrow);
   parts->pool.reset(runtime::create_threads({options.threads, options.force_parts}));
@@ -100,10 +94,10 @@ Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& op
     for (const frontend::Rate& rate : program.parts().compilation->rates) parts->rates[rate.name] = rate.value;
   }
   for (const EntryPorts& ports : program.parts().entries) {
-    const DescentEntry code = parts->jit->entry(ports.entry);
-    DESCENT_CHECK(code != nullptr, "entry '" + ports.entry + "' was not compiled");
+    const DescentEntry entry = (*code)->entry(ports.entry);
+    DESCENT_CHECK(entry != nullptr, "entry '" + ports.entry + "' was not compiled");
     parts->calls.emplace(ports.entry,
-                         EntryCall(parts->program, ports, code, [&](const Port& port) { return parts->fixed(port); }));
+                         EntryCall(parts->program, ports, entry, [&](const Port& port) { return parts->fixed(port); }));
   }
   return Trainer(std::move(parts));
 }

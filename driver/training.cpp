@@ -41,10 +41,6 @@ class RowMean {
   std::int64_t rows_ = 0;
 };
 
-}  // namespace
-
-namespace {
-
 // The sign of a NaN tells nothing.
 std::string number_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
@@ -61,6 +57,7 @@ struct Training::Parts {
 
   const Dataset& evaluated() const { return test ? *test : data; }
   Batcher& evaluated_batches() { return test ? *test_batches : *batches; }
+  Result<NamedValues> evaluate(const Dataset& set, Batcher& rows_of);
   std::int64_t batch() const { return program.largest_batch(); }
   std::int64_t steps_per_epoch() const { return (data.rows + batch() - 1) / batch(); }
 
@@ -114,6 +111,17 @@ Result<NamedValues> Training::Parts::finish(const NamedValues& joined) {
   return result;
 }
 
+Result<NamedValues> Training::Parts::evaluate(const Dataset& set, Batcher& rows_of) {
+  RowMean mean;
+  for (std::int64_t begin = 0; begin < set.rows; begin += batch()) {
+    const std::int64_t rows = std::min(batch(), set.rows - begin);
+    Result<std::span<const double>> values = trainer.evaluate(rows, rows_of.take(begin, rows));
+    if (!values) return values.errors();
+    mean.add(*values, rows);
+  }
+  return finish(named(program.outputs("evaluate"), mean.means()));
+}
+
 Training::Training(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Training::Training(Training&&) noexcept = default;
 Training& Training::operator=(Training&&) noexcept = default;
@@ -149,6 +157,8 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
   if (Diagnostics wrong = parts->start(); !wrong.empty()) return wrong;
   return Training(std::move(parts));
 }
+
+bool is_divergence(const Diagnostics& errors) { return errors.size() == 1 && errors[0].id == "loss-not-finite"; }
 
 Trainer& Training::trainer() { return parts_->trainer; }
 std::int64_t Training::epochs() const { return parts_->block.epochs; }
@@ -192,18 +202,8 @@ Result<EpochReport> Training::run_epoch(const Progress& progress) {
   return report;
 }
 
-Result<NamedValues> Training::evaluate() {
-  Parts& parts = *parts_;
-  RowMean mean;
-  const std::int64_t total = parts.evaluated().rows;
-  for (std::int64_t begin = 0; begin < total; begin += parts.batch()) {
-    const std::int64_t rows = std::min(parts.batch(), total - begin);
-    Result<std::span<const double>> values = parts.trainer.evaluate(rows, parts.evaluated_batches().take(begin, rows));
-    if (!values) return values.errors();
-    mean.add(*values, rows);
-  }
-  return parts.finish(named(parts.program.outputs("evaluate"), mean.means()));
-}
+Result<NamedValues> Training::evaluate() { return parts_->evaluate(parts_->evaluated(), parts_->evaluated_batches()); }
+Result<NamedValues> Training::evaluate_training() { return parts_->evaluate(parts_->data, *parts_->batches); }
 
 Result<std::vector<data::Array>> Training::predict(std::int64_t rows) {
   rows = std::min({rows, parts_->evaluated().rows, parts_->batch()});

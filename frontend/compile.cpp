@@ -44,8 +44,11 @@ class Compiler {
       if (!train_ && (options_.only.empty() || options_.only == train.name.text)) train_ = &train;
     }
     if (!options_.only.empty() && !train_) {
-      return reporter_.error("unknown-train", start,
-                             "no train block " + quoted(options_.only) + suggestion(options_.only, names));
+      // The name comes from outside: no place in the text is to blame.
+      const std::string hint = suggestion(options_.only, names);
+      return reporter_.error(
+          "unknown-train", {},
+          "there is no train block " + quoted(options_.only) + (hint.empty() ? listed(names) : hint));
     }
     const std::string& model = program_.model()->name.text;
     if (train_ && train_->model.text != model) {

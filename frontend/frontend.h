@@ -29,7 +29,7 @@
 namespace descent::frontend {
 
 // `--set NAME=VALUE`: a size of the model, a setting of the train block, or an argument of its optimizer, whose whole
-// expression it replaces.
+// expression it replaces; or a rate that stands inside an argument (`rate.warmup`), which stays a number.
 struct Override {
   std::string name;
   std::string value;

@@ -48,6 +48,8 @@ class TrainReader {
     for (const auto& argument : plan_.optimization.arguments) {
       name_rates(*argument.value, argument.argument, argument.argument);
     }
+    for (const auto& [override, value] : rate_overrides_) set_rate(*override, *value);
+    if (reporter_.size() != errors) return std::nullopt;
     return std::move(plan_);
   }
 
@@ -219,14 +221,30 @@ class TrainReader {
     }
     const ast::ExpressionRef value = parse_override(override, reporter_);
     if (!value || read_value(override.name, *value)) return;
-    std::vector<std::string> candidates = {"batch", "epochs", "seed", "report", "shuffle", "weights"};
     for (auto& argument : plan_.optimization.arguments) {
       if (argument.argument == override.name) {
         argument.value = value;
         return;
       }
-      candidates.push_back(argument.argument);
     }
+    rate_overrides_.emplace_back(&override, value);
+  }
+
+  // A number inside an argument, by the name of its rate: `rate.warmup`.
+  void set_rate(const Override& override, const ast::Expression& value) {
+    for (Rate& rate : plan_.rates) {
+      if (rate.name != override.name) continue;
+      const Operand operand = values_.setting(value);
+      const std::optional<double> number = values_.constant(operand);
+      if (!number && !operand.poisoned()) {
+        reporter_.error("wrong-setting", value.at, "expected a number for " + quoted(override.name));
+      }
+      rate.value = number.value_or(0);
+      return;
+    }
+    std::vector<std::string> candidates = {"batch", "epochs", "seed", "report", "shuffle", "weights"};
+    for (const auto& argument : plan_.optimization.arguments) candidates.push_back(argument.argument);
+    for (const Rate& rate : plan_.rates) candidates.push_back(rate.name);
     for (const ast::Parameter& size : program_.model()->parameters) candidates.push_back(size.name.text);
     reporter_.error("unknown-setting", place_of(override),
                     "no size, setting or argument of the optimizer is called " + quoted(override.name) +
@@ -309,6 +327,7 @@ class TrainReader {
   Elaborator values_;
   TrainPlan plan_;
   std::set<std::string> seen_;
+  std::vector<std::pair<const Override*, ast::ExpressionRef>> rate_overrides_;  // wait until rates have names
 };
 
 const Override* find_override(const std::vector<Override>& overrides, const std::string& name) {

@@ -21,15 +21,13 @@ const std::map<std::string, Artifact> kinds{
     {"asm", Artifact::assembly}, {"llvm", Artifact::llvm}, {"obj", Artifact::object}};
 
 int run(const BuildOptions& wanted) {
-  const auto kind = kinds.find(wanted.emit);
-  if (kind == kinds.end()) return fail(fmt::format("--emit wants obj, llvm or asm, found '{}'", wanted.emit));
   Result<CompileOptions> options = wanted.model.compile_options();
   if (!options) return fail(options.errors());
   options->triple = wanted.triple;
   options->cpu = wanted.cpu;
   Result<Program> program = compile_file(wanted.model.file, *options);
   if (!program) return fail(program.errors());
-  Result<std::string> artifact = build(*program, kind->second);
+  Result<std::string> artifact = build(*program, kinds.at(wanted.emit));
   if (!artifact) return fail(artifact.errors());
   auto written = data::write_file(wanted.out, data::bytes_of_text(*artifact));
   if (!written) return fail(data::to_string(written.error()));
@@ -48,7 +46,9 @@ void add_build(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<BuildOptions>();
   options->model.add_to(*command);
   command->add_option("-o,--output", options->out, "The file to write")->required()->type_name("OUT");
-  command->add_option("--emit", options->emit, "obj (default), llvm or asm")->type_name("KIND");
+  command->add_option("--emit", options->emit, "obj (default), llvm or asm")
+      ->type_name("KIND")
+      ->check(one_of({"obj", "llvm", "asm"}));
   command->add_option("--target", options->triple, "The target, such as aarch64-linux-gnu (default: this machine)")
       ->type_name("TRIPLE");
   command->add_option("--cpu", options->cpu, "The processor, by LLVM's name, such as cortex-a72")->type_name("NAME");

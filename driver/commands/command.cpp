@@ -1,8 +1,9 @@
-// Prints diagnostics, checks numbers, compiles what the common options ask for.
+// Prints diagnostics, decides about colours, checks numbers and words, compiles what the common options ask for.
 #include "driver/commands/command.h"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -12,14 +13,42 @@
 namespace descent::command {
 namespace {
 
-bool wants_colour(int descriptor) {
-  const char* no_colour = std::getenv("NO_COLOR");
-  return is_terminal(descriptor) && (!no_colour || *no_colour == '\0');
+// One process, one choice, made before anything is printed.
+Colour& chosen_colour() {
+  static Colour choice = Colour::automatic;
+  return choice;
+}
+
+bool can_draw(const char* term) { return !term || std::string_view(term) != "dumb"; }
+
+Diagnostic wrong_usage(std::string message, std::string hint = {}) {
+  Diagnostic diagnostic{"command-line", {}, std::move(message), {}};
+  if (!hint.empty()) diagnostic.notes.push_back({{}, std::move(hint)});
+  return diagnostic;
 }
 
 }  // namespace
 
 bool is_terminal(int descriptor) { return ::isatty(descriptor) == 1; }
+bool is_capable_terminal(int descriptor) { return is_terminal(descriptor) && can_draw(std::getenv("TERM")); }
+
+bool wants_colour(Colour choice, bool terminal, const char* no_color, const char* term) {
+  if (choice != Colour::automatic) return choice == Colour::always;
+  const bool refused = no_color && *no_color != '\0';
+  return terminal && !refused && can_draw(term);
+}
+
+void choose_colour(Colour choice) { chosen_colour() = choice; }
+
+CLI::Validator one_of(std::vector<std::string> words) {
+  const auto check = [words = std::move(words)](std::string& text) {
+    if (std::find(words.begin(), words.end(), text) != words.end()) return std::string();
+    const std::string near = nearest(text, words);
+    return fmt::format("expected one of {}, found '{}'{}", fmt::join(words, ", "), text,
+                       near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near));
+  };
+  return CLI::Validator(check, "");
+}
 
 CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
   const auto check = [low, high](std::string& text) {
@@ -35,20 +64,20 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
 }
 
 int fail(const Diagnostics& diagnostics) {
-  std::fputs(render(diagnostics, wants_colour(STDERR_FILENO)).c_str(), stderr);
+  const bool colour =
+      wants_colour(chosen_colour(), is_terminal(STDERR_FILENO), std::getenv("NO_COLOR"), std::getenv("TERM"));
+  std::fputs(render(diagnostics, colour).c_str(), stderr);
   return wrong_input;
 }
 
-int fail(const std::string& message, const std::string& hint) {
-  Diagnostic diagnostic{"command-line", {}, message, {}};
-  if (!hint.empty()) diagnostic.notes.push_back({{}, hint});
-  return fail({diagnostic});
-}
+int fail(const std::string& message, const std::string& hint) { return fail({wrong_usage(message, hint)}); }
 
 void ModelOptions::add_to(CLI::App& command) {
   command.add_option("FILE", file, "A model, or a printed Graph or Loop program")->required()->type_name("");
-  command.add_option("--only", only, "Take this train block (without it: the first, `train` takes all)")
-      ->type_name("NAME");
+  command
+      .add_option("--only", only, "Take this train block (without it: the first; `train` takes all, or several --only)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   command
       .add_option("--set", set,
                   "Replace a size of the model, a setting or an argument of the optimizer: --set units=64")
@@ -57,17 +86,44 @@ void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--batch", batch, "Rows of a batch")->type_name("N")->check(whole_number(1));
 }
 
-Result<CompileOptions> ModelOptions::compile_options() const {
+Result<std::vector<std::string>> ModelOptions::blocks() const {
+  Result<std::vector<std::string>> blocks = train_blocks(file);
+  if (!blocks || only.empty() || blocks->empty()) return blocks;
+  for (const std::string& name : only) {
+    if (std::find(blocks->begin(), blocks->end(), name) != blocks->end()) continue;
+    const std::string near = nearest(name, *blocks);
+    return wrong_usage(
+        fmt::format("there is no train block '{}'", name),
+        near.empty() ? fmt::format("there are {}", fmt::join(*blocks, ", ")) : fmt::format("did you mean '{}'?", near));
+  }
+  // In the order of the file, each once.
+  std::erase_if(*blocks,
+                [&](const std::string& name) { return std::find(only.begin(), only.end(), name) == only.end(); });
+  return blocks;
+}
+
+Result<CompileOptions> ModelOptions::settings() const {
   CompileOptions options;
-  options.train = only;
   for (const std::string& pair : set) {
     const std::size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
-      return Diagnostic{"command-line", {}, fmt::format("--set wants NAME=VALUE, found '{}'", pair), {}};
+      return wrong_usage(fmt::format("--set wants NAME=VALUE, found '{}'", pair));
     }
     options.set.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
   }
-  options.largest_batch = batch;
+  return options;
+}
+
+Result<CompileOptions> ModelOptions::compile_options() const {
+  Result<CompileOptions> options = settings();
+  if (!options) return options;
+  if (only.size() > 1) return wrong_usage("--only picks one train block here; `descent train` takes several");
+  if (!only.empty()) {
+    Result<std::vector<std::string>> known = blocks();
+    if (!known) return known.errors();
+    options->train = only.front();
+  }
+  options->largest_batch = batch;
   return options;
 }
 

@@ -12,7 +12,8 @@ void add_inspect(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<InspectOptions>();
   model->add_to(*command);
   command->add_option("--stage", options->stage, "ast, graph, step, loop, llvm or asm (default: graph)")
-      ->type_name("STAGE");
+      ->type_name("STAGE")
+      ->check(one_of(stages()));
   command->add_option("--pass", options->pass, "The Graph before and after this pass")->type_name("NAME");
   command->add_option("--entry", options->entry, "Only this entry: init, step, evaluate, report or predict")
       ->type_name("NAME");

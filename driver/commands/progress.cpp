@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "driver/commands/command.h"
+#include "driver/commands/table.h"
 #include "fmt/format.h"
 
 namespace descent::command {
@@ -14,25 +15,16 @@ namespace {
 constexpr int bar_width = 30;
 constexpr std::chrono::milliseconds redraw_after{100};
 
-std::string bytes_text(std::int64_t bytes) {
-  if (bytes < 10'000) return fmt::format("{} bytes", bytes);
-  if (bytes < 10'000'000) return fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3);
-  return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
-}
-
 }  // namespace
 
-std::string values_text(const NamedValues& values) {
-  std::string text;
-  for (const auto& [name, value] : values) text += fmt::format("{}{} {:.6g}", text.empty() ? "" : "  ", name, value);
-  return text;
-}
-
-Progress::Progress(const Training& training, std::string name, bool quiet)
-    : training_(training), name_(std::move(name)), quiet_(quiet), bar_(!quiet && is_terminal(STDERR_FILENO)) {}
+Progress::Progress(const Training& training, std::string name, Detail detail)
+    : training_(training),
+      name_(std::move(name)),
+      detail_(detail),
+      bar_(detail != Detail::quiet && is_capable_terminal(STDERR_FILENO)) {}
 
 void Progress::begin(const Program& program, const Trainer& trainer) const {
-  if (quiet_) return;
+  if (detail_ != Detail::full) return;
   const Timings& took = trainer.timings();
   const std::string test = training_.test_rows() > 0 ? fmt::format(", {} to test", training_.test_rows()) : "";
   fmt::print("{}: {} rows{}; {} epochs of {} steps; batch {}; {} threads; arena {}\n", name_, training_.rows(), test,
@@ -52,14 +44,15 @@ void Progress::step(std::int64_t step, double loss) {
   shown_ = true;
   const double share = static_cast<double>(step) / static_cast<double>(training_.steps_per_epoch());
   const int filled = static_cast<int>(share * bar_width);
-  fmt::print(stderr, "\r\x1b[Kepoch {}/{} [{:=<{}}{: <{}}] {:3.0f} %  loss {:.4g}", training_.epochs_done() + 1,
-             training_.epochs(), "", filled, "", bar_width - filled, 100 * share, loss);
+  fmt::print(stderr, "\r\x1b[K{}epoch {}/{} [{:=<{}}{: <{}}] {:3.0f} %  loss {:.4g}",
+             detail_ == Detail::brief ? name_ + "  " : "", training_.epochs_done() + 1, training_.epochs(), "", filled,
+             "", bar_width - filled, 100 * share, loss);
   std::fflush(stderr);
 }
 
 void Progress::epoch(const EpochReport& report) {
   seconds_ += report.seconds;
-  if (quiet_ || report.evaluation.empty()) return;
+  if (detail_ != Detail::full || report.evaluation.empty()) return;
   clear();
   fmt::print("epoch {}/{}  {}  | {}: {}  | {:.3f} s\n", report.epoch, training_.epochs(), values_text(report.losses),
              training_.test_rows() > 0 ? "test" : "data", values_text(report.evaluation), seconds_);

@@ -9,13 +9,13 @@
 
 namespace descent::command {
 
-// "nll 0.12  accuracy 0.97"
-std::string values_text(const NamedValues& values);
+// How much of a training is shown: `quiet` nothing; `brief` a bar on a terminal, for one of many runs; `full` a bar
+// and a line per evaluated epoch.
+enum class Detail : std::uint8_t { quiet, brief, full };
 
 class Progress {
  public:
-  // `quiet`: neither bar nor lines.
-  Progress(const Training& training, std::string name, bool quiet);
+  Progress(const Training& training, std::string name, Detail detail);
   ~Progress() { clear(); }
 
   void begin(const Program& program, const Trainer& trainer) const;
@@ -27,7 +27,8 @@ class Progress {
 
   const Training& training_;
   std::string name_;
-  bool quiet_ = false, bar_ = false, shown_ = false;
+  Detail detail_;
+  bool bar_ = false, shown_ = false;
   double seconds_ = 0;  // since the last line
   std::chrono::steady_clock::time_point drawn_{};
 };

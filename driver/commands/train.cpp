@@ -1,10 +1,13 @@
-// descent train: every train block of a file, one after the other, each into a folder of its own.
-#include <algorithm>
+// descent train: the train blocks of a file with the values that are swept, one run after the other, each into a folder
+// of its own; of several runs one table.
 #include <filesystem>
+#include <optional>
+#include <set>
 
-#include "descent/run_folder.h"
 #include "driver/commands/command.h"
-#include "driver/commands/progress.h"
+#include "driver/commands/comparison.h"
+#include "driver/commands/table.h"
+#include "driver/commands/training_run.h"
 #include "fmt/format.h"
 
 namespace descent::command {
@@ -14,114 +17,198 @@ struct TrainOptions {
   ModelOptions model;
   std::int64_t epochs = 0, seed = -1;  // as the file says
   std::string out;
+  std::vector<std::string> sweep;  // NAME=VALUE,VALUE,…
+  std::string best;
   TrainingOptions training;
   bool quiet = false;
 };
 
-// Settings on the command line replace the block's own.
-Result<CompileOptions> options_for(const TrainOptions& wanted, const std::string& block) {
-  Result<CompileOptions> options = wanted.model.compile_options();
+// One run: a train block with one value of everything that is swept.
+struct Plan {
+  std::string block;
+  Assignment swept;
+  std::string folder;
+};
+
+// The names and values that options of the command line set in every run.
+Assignment fixed_settings(const TrainOptions& wanted) {
+  Assignment fixed;
+  if (wanted.model.batch > 0) fixed.emplace_back("batch", fmt::format("{}", wanted.model.batch));
+  if (wanted.epochs > 0) fixed.emplace_back("epochs", fmt::format("{}", wanted.epochs));
+  if (wanted.seed >= 0) fixed.emplace_back("seed", fmt::format("{}", wanted.seed));
+  return fixed;
+}
+
+// What the command line says replaces what the block says.
+Result<CompileOptions> options_for(const TrainOptions& wanted, const std::string& block, const Assignment& swept) {
+  Result<CompileOptions> options = wanted.model.settings();
   if (!options) return options;
   options->train = block;
-  options->largest_batch = 0;
-  if (wanted.model.batch > 0) options->set.emplace_back("batch", fmt::format("{}", wanted.model.batch));
-  if (wanted.epochs > 0) options->set.emplace_back("epochs", fmt::format("{}", wanted.epochs));
-  if (wanted.seed >= 0) options->set.emplace_back("seed", fmt::format("{}", wanted.seed));
+  for (const Assignment& more : {fixed_settings(wanted), swept}) {
+    options->set.insert(options->set.end(), more.begin(), more.end());
+  }
   return options;
 }
 
-// What the model says about the rows of a data set so small that all can be read at a glance.
-void print_predictions(Training& training) {
-  constexpr std::int64_t most_rows = 8, most_elements = 10;
-  const std::int64_t rows = training.test_rows() > 0 ? training.test_rows() : training.rows();
-  if (rows > most_rows || !training.trainer().program().has("predict")) return;
-  Result<std::vector<data::Array>> outputs = training.predict(rows);
-  if (!outputs) return;
-  const std::vector<Port>& ports = training.trainer().program().outputs("predict");
-  for (std::size_t i = 0; i < ports.size(); ++i) {
-    const data::Array& array = (*outputs)[i];
-    const std::int64_t width = array.rows() > 0 ? array.count() / array.rows() : 0;
-    if (array.dtype != data::DType::f32 || array.rows() != rows || width > most_elements) continue;
-    fmt::print("{}\n", ports[i].name);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      fmt::print("  row {}:", row);
-      for (std::int64_t k = 0; k < width; ++k)
-        fmt::print(" {:.4f}", array.as<float>()[static_cast<std::size_t>(row * width + k)]);
-      fmt::print("\n");
-    }
-  }
+Result<Program> compile(const TrainOptions& wanted, const std::string& block, const Assignment& swept,
+                        const Program* like) {
+  Result<CompileOptions> options = options_for(wanted, block, swept);
+  if (!options) return options.errors();
+  return like ? compile_file(wanted.model.file, *options, *like) : compile_file(wanted.model.file, *options);
 }
 
-Diagnostics run_epochs(Training& training, RunFolder& folder, Progress& progress, NamedValues& last) {
-  while (!training.done()) {
-    Result<EpochReport> report = training.run_epoch([&](std::int64_t step, double loss) { progress.step(step, loss); });
-    if (!report) return report.errors();
-    progress.epoch(*report);
-    if (Diagnostics wrong = folder.log(*report, training.test_rows() > 0); !wrong.empty()) return wrong;
-    if (!report->evaluation.empty()) last = report->evaluation;
-  }
-  return folder.save(training.trainer());
-}
+// -- one run ---------------------------------------------------------------------------------------------------------
 
-int train_block(const TrainOptions& wanted, const std::string& block, const std::string& out) {
-  Result<CompileOptions> options = options_for(wanted, block);
-  if (!options) return fail(options.errors());
-  Result<Program> program = compile_file(wanted.model.file, *options);
+int train_alone(const TrainOptions& wanted, const std::string& block, const std::string& folder) {
+  Result<Program> program = compile(wanted, block, {}, nullptr);
   if (!program) return fail(program.errors());
-  Result<Training> training = Training::prepare(*program, wanted.training);
-  if (!training) return fail(training.errors());
-  Result<RunFolder> folder = RunFolder::create(out);
-  if (!folder) return fail(folder.errors());
-
-  NamedValues last;
-  if (training->done()) {  // epochs = 0: what the initial weights are worth
-    Result<NamedValues> values = training->evaluate();
-    if (!values) return fail(values.errors());
-    last = std::move(*values);
-  }
-  {
-    Progress progress(*training, block, wanted.quiet);
-    progress.begin(*program, training->trainer());
-    if (Diagnostics wrong = run_epochs(*training, *folder, progress, last); !wrong.empty()) {
-      std::fflush(stdout);
-      return fail(wrong);
-    }
-  }
-  if (!wanted.quiet) print_predictions(*training);
-  fmt::print("{}: {} {}  | weights in {}\n", block, training->test_rows() > 0 ? "test" : "data", values_text(last),
-             folder->weights_path());
-  std::fflush(stdout);
-  return done;
+  Result<Criterion> criterion = parse_criterion(wanted.best, *program);
+  if (!criterion) return fail(criterion.errors());
+  RunResult result;
+  const RunRequest request{block, folder, wanted.quiet ? Detail::quiet : Detail::full, false, wanted.training};
+  const Diagnostics wrong = run_training(*program, request, *criterion, result);
+  return wrong.empty() ? done : fail(wrong);
 }
 
-int no_such_block(const std::string& name, const std::vector<std::string>& blocks) {
-  const std::string near = nearest(name, blocks);
-  return fail(
-      fmt::format("there is no train block '{}'", name),
-      near.empty() ? fmt::format("there are {}", fmt::join(blocks, ", ")) : fmt::format("did you mean '{}'?", near));
+// -- several ---------------------------------------------------------------------------------------------------------
+
+// Several runs of a file, compared.
+class Runs {
+ public:
+  Runs(const TrainOptions& wanted, std::vector<std::string> blocks, std::vector<Sweep> sweeps, std::string out)
+      : wanted_(wanted), blocks_(std::move(blocks)), sweeps_(std::move(sweeps)), out_(std::move(out)) {}
+
+  int run() {
+    if (Diagnostics wrong = check_values(); !wrong.empty()) return fail(wrong);
+    Result<Criterion> criterion = parse_criterion(wanted_.best, *program_);
+    if (!criterion) return fail(criterion.errors());
+    Comparison comparison(*program_, *criterion, (out_ / "comparison.jsonl").string());
+    const std::vector<Plan> plans = all_plans();
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+      if (Diagnostics wrong = run(plans[i], i + 1, plans.size(), *criterion, comparison); !wrong.empty()) {
+        if (!comparison.empty()) fmt::print("\n{}", comparison.table());
+        std::fflush(stdout);
+        return fail(wrong);
+      }
+    }
+    fmt::print("{}{}", wanted_.quiet ? "" : "\n", comparison.table());
+    std::fflush(stdout);
+    return outcome(comparison);
+  }
+
+ private:
+  // Every value that is swept, in every block, before the first run: a mistake in the last one shows at once.
+  Diagnostics check_values() {
+    for (const std::string& block : blocks_) {
+      const Assignment first = combinations(sweeps_).front();
+      if (Diagnostics wrong = check_value(block, first); !wrong.empty()) return wrong;
+      for (std::size_t i = 0; i < sweeps_.size(); ++i) {
+        for (const std::string& value : sweeps_[i].values) {
+          Assignment other = first;
+          other[i].second = value;
+          if (Diagnostics wrong = check_value(block, other); !wrong.empty()) return wrong;
+        }
+      }
+    }
+    return {};
+  }
+
+  Diagnostics check_value(const std::string& block, const Assignment& swept) {
+    Result<Program> program = compile(wanted_, block, swept, program_ ? &*program_ : nullptr);
+    if (!program) return program.errors();
+    program_ = std::move(*program);
+    return {};
+  }
+
+  std::vector<Plan> all_plans() const {
+    std::vector<Plan> plans;
+    std::set<std::string> folders;
+    for (const std::string& block : blocks_) {
+      for (Assignment& swept : combinations(sweeps_)) {
+        std::filesystem::path folder = out_;
+        if (blocks_.size() > 1) folder /= block;
+        if (!swept.empty()) folder /= folder_name(swept);
+        std::string name = folder.string();
+        for (int n = 2; !folders.insert(name).second; ++n) name = fmt::format("{}~{}", folder.string(), n);
+        plans.push_back({block, std::move(swept), std::move(name)});
+      }
+    }
+    return plans;
+  }
+
+  std::string name_of(const Plan& plan) const {
+    if (plan.swept.empty()) return plan.block;
+    return (blocks_.size() > 1 ? plan.block + " " : "") + assignment_text(plan.swept);
+  }
+
+  // Many runs show a line each; blocks of a file all of their epochs.
+  Detail detail() const { return wanted_.quiet ? Detail::quiet : sweeps_.empty() ? Detail::full : Detail::brief; }
+
+  Diagnostics run(const Plan& plan, std::size_t number, std::size_t count, const Criterion& criterion,
+                  Comparison& comparison) {
+    Result<Program> program = compile(wanted_, plan.block, plan.swept, &*program_);
+    if (!program) return program.errors();
+    program_ = std::move(*program);
+    const std::string title = fmt::format("[{}/{}] {}", number, count, name_of(plan));
+    const std::string& shown = detail() == Detail::full ? plan.block : title;
+    RunResult result{plan.block, plan.swept, plan.folder, 0, 0, {}, {}, 0, 0, {}};
+    const RunRequest request{shown, plan.folder, detail(), true, wanted_.training};
+    const Diagnostics wrong = run_training(*program_, request, criterion, result);
+    if (!wrong.empty() && !is_divergence(wrong)) return wrong;
+    if (!wrong.empty()) result.diverged = wrong.front().message;
+    print_line(title, comparison.add(std::move(result)));
+    return comparison.write();
+  }
+
+  void print_line(const std::string& title, const RunResult& result) const {
+    if (detail() == Detail::quiet || (detail() == Detail::full && result.diverged.empty())) return;
+    if (!result.diverged.empty()) {
+      fmt::print("{}: diverged: {}\n", title, result.diverged);
+    } else {
+      fmt::print("{}: {} {}  | {} epochs, {:.3f} s\n", title, result.test.empty() ? "data" : "test",
+                 values_text(result.judged()), result.epochs, result.seconds);
+    }
+    std::fflush(stdout);
+  }
+
+  // In a sweep a value that diverges is an answer; a block of the file that diverges is a training that failed.
+  int outcome(const Comparison& comparison) const {
+    if (comparison.all_diverged()) return fail("all runs diverged", "smaller rates or smaller inputs may help");
+    if (sweeps_.empty() && comparison.any_diverged()) return fail("a train block of the file diverged");
+    return done;
+  }
+
+  const TrainOptions& wanted_;
+  std::vector<std::string> blocks_;
+  std::vector<Sweep> sweeps_;
+  std::filesystem::path out_;
+  std::optional<Program> program_;  // the last one: what comes next may share its machine code
+};
+
+// Names that --set and options of their own give a value.
+std::vector<std::string> fixed_names(const TrainOptions& wanted, const CompileOptions& settings) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : settings.set) names.push_back(name);
+  for (const auto& [name, value] : fixed_settings(wanted)) names.push_back(name);
+  return names;
 }
 
 int run(const TrainOptions& wanted) {
-  Result<std::vector<std::string>> blocks = train_blocks(wanted.model.file);
+  Result<std::vector<std::string>> blocks = wanted.model.blocks();
   if (!blocks) return fail(blocks.errors());
   if (blocks->empty()) {
     return fail(
         fmt::format("'{}' has no train block: it says neither on which data to train nor how", wanted.model.file),
         "training needs a model file; inspect, check and build take printed programs too");
   }
-  const std::string& only = wanted.model.only;
-  if (!only.empty()) {
-    const bool known = std::find(blocks->begin(), blocks->end(), only) != blocks->end();
-    if (!known) return no_such_block(only, *blocks);
-    blocks = std::vector<std::string>{only};
-  }
-  for (const std::string& block : *blocks) {
-    std::filesystem::path out = wanted.out.empty() ? "runs" : wanted.out;
-    if (wanted.out.empty() || blocks->size() > 1) out /= block;
-    const int code = train_block(wanted, block, out.string());
-    if (code != done) return code;
-  }
-  return done;
+  Result<CompileOptions> settings = wanted.model.settings();
+  if (!settings) return fail(settings.errors());
+  Result<std::vector<Sweep>> sweeps = parse_sweeps(wanted.sweep, fixed_names(wanted, *settings));
+  if (!sweeps) return fail(sweeps.errors());
+  std::filesystem::path out = wanted.out.empty() ? "runs" : wanted.out;
+  if (wanted.out.empty() && blocks->size() == 1) out /= blocks->front();
+  if (blocks->size() == 1 && sweeps->empty()) return train_alone(wanted, blocks->front(), out.string());
+  return Runs(wanted, std::move(*blocks), std::move(*sweeps), out.string()).run();
 }
 
 }  // namespace
@@ -142,12 +229,29 @@ void add_train(CLI::App& app, int& exit_code) {
   command->add_option("--data", options->training.data_folder, "Look for data files here too")->type_name("DIR");
   command->add_option("--out", options->out, "Write weights.safetensors and log.jsonl here (default: runs/NAME)")
       ->type_name("DIR");
-  command->add_flag("--quiet", options->quiet, "Print the last line only");
+  command
+      ->add_option("--sweep", options->sweep,
+                   "Train with each of these values of what --set may name; several --sweep: with every combination")
+      ->type_name("NAME=V,V,V")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--best", options->best,
+                   "Compare runs by this loss, or metric as max:NAME or min:NAME (default: the losses)")
+      ->type_name("NAME");
+  command->add_flag("--quiet", options->quiet, "Print the last line only, or the table that compares several runs");
   command->footer(
       "Data files are looked for beside the model file, then in --data, then in $DESCENT_DATA.\n\n"
+      "Several runs (a file with several train blocks, --sweep) go one after the other, each into a folder of its "
+      "own:\n"
+      "OUT/BLOCK/NAME=VALUE. A table compares them at the end; OUT/comparison.jsonl holds it, one object per run. A "
+      "run\n"
+      "whose loss stops being finite is a row that says so; the exit code is 1 when all runs of a sweep end so, or "
+      "when a\n"
+      "train block does without --sweep.\n\n"
       "Examples:\n"
       "  descent train digits.descent\n"
       "  descent train digits.descent --set units=256 --set rate=1e-3 --epochs 10 --out runs/wide\n"
+      "  descent train digits.descent --sweep rate=1e-1,1e-2,1e-3 --sweep units=32,128 --best max:accuracy\n"
       "  descent train fashion.descent --data ~/fashion-mnist --threads 4");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }

@@ -1,4 +1,4 @@
-// The command as a process: what it wrote to which stream, and its exit code.
+// Runs the command `descent` as a process in a folder of its own.
 #pragma once
 
 #include <sys/wait.h>
@@ -9,8 +9,11 @@
 #include <string>
 
 #include "tests/support/data.h"
+#include "tests/support/training.h"
 
 namespace descent::test {
+
+using data::test::Folder;
 
 inline std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -24,13 +27,17 @@ struct Outcome {
   std::string out, error;
 };
 
-// Runs `descent ARGUMENTS` in a folder; the arguments are the shell's.
-inline Outcome descent_in(const data::test::Folder& folder, const std::string& arguments) {
-  const std::string command =
-      "cd '" + folder.path("") + "' && </dev/null '" DESCENT_COMMAND "' " + arguments + " >out.txt 2>error.txt";
+inline const std::string example_folder = source_folder + "/examples/";
+
+// Runs `descent ARGUMENTS` in a folder; the arguments are the shell's. `before`: variables, NAME=VALUE each.
+inline Outcome descent_in(const Folder& folder, const std::string& arguments, const std::string& before = "") {
+  const std::string command = "cd '" + folder.path("") + "' && " + before + " </dev/null '" DESCENT_COMMAND "' " +
+                              arguments + " >out.txt 2>error.txt";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder.path("out.txt")),
           read_text(folder.path("error.txt"))};
 }
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace descent::test

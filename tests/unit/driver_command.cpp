@@ -1,25 +1,15 @@
 // The command line as a process: exit codes, what goes to which stream, the files that are left.
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "descent/tools.h"
 #include "runtime/data/npy.h"
 #include "tests/support/command.h"
-#include "tests/support/data.h"
 #include "tests/support/training.h"
 
 namespace descent::test {
-namespace {
-
-using data::test::Folder;
-
-const std::string example_folder = source_folder + "/examples/";
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
 
 TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
   Folder folder;
@@ -27,6 +17,9 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
   folder.write("binary.descent", std::string("model m() {\0\1\2", 14));
   folder.write("terminal.descent", "model m() {\n  \x1b[31mx\n");
   folder.write("good.descent", "model m() {\n  input x : f32[batch]\n  output y = x\n}\n");
+  folder.write("two.descent",
+               "model m() {\n  input x : f32[batch]\n  loss y = mean[b](x[b])\n}\n"
+               "train first = m() {\n  optimizer = sgd()\n}\ntrain second = m() {\n  optimizer = sgd()\n}\n");
   folder.write("m.loop", value_of(inspect(value_of(compile_text("m",
                                                                 "model m() {\n  input x : f32[batch]\n"
                                                                 "  output y = x\n}\n")),
@@ -63,7 +56,31 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
       {"train m.descent --seed 2147483648",
        "error: --seed: expected a whole number from 0 to 2147483647, found '2147483648'\nnote: `descent train --help` "
        "shows its options\n"},
-      {"build m.descent -o m.o --emit exe", "error: --emit wants obj, llvm or asm, found 'exe'\n"},
+      {"build m.descent -o m.o --emit ojb",
+       "error: --emit: expected one of obj, llvm, asm, found 'ojb' (did you mean 'obj'?)\nnote: `descent build --help` "
+       "shows its options\n"},
+      {"inspect m.descent --stage grph",
+       "error: --stage: expected one of ast, graph, step, loop, llvm, asm, found 'grph' (did you mean 'graph'?)\n"
+       "note: `descent inspect --help` shows its options\n"},
+      {"inspect good.descent --color sometimes",
+       "error: --color: expected one of auto, always, never, found 'sometimes'\nnote: `descent inspect --help` shows "
+       "its "
+       "options\n"},
+      {"inspect good.descent --colr never",
+       "error: descent inspect has no option '--colr'\nnote: did you mean '--color'?\n"},
+      {"check good.descent -q",
+       "error: descent check has no option '-q'\nnote: `descent check --help` shows its options\n"},
+      {"help inspct", "error: there is no command 'inspct'\nnote: did you mean 'inspect'?\n"},
+      {"inspect two.descent --only secnd", "error: there is no train block 'secnd'\nnote: did you mean 'second'?\n"},
+      {"check two.descent --only third", "error: there is no train block 'third'\nnote: there are first, second\n"},
+      {"build two.descent -o m.o --only frist",
+       "error: there is no train block 'frist'\nnote: did you mean 'first'?\n"},
+      {"predict two.descent --weights w --input x=a.csv --only frist",
+       "error: there is no train block 'frist'\nnote: did you mean 'first'?\n"},
+      {"train two.descent --only first --only secnd",
+       "error: there is no train block 'secnd'\nnote: did you mean 'second'?\n"},
+      {"inspect two.descent --only first --only second",
+       "error: --only picks one train block here; `descent train` takes several\n"},
   };
   for (const auto& [arguments, expected] : cases) {
     INFO(arguments);

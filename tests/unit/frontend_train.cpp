@@ -119,6 +119,25 @@ TEST_CASE("--set replaces a size, a setting, or an argument of the optimizer wit
   CHECK(result.train->weights == "a b.bin");
 }
 
+TEST_CASE("--set reaches a number inside an argument by the name of its rate") {
+  const std::string text = model + "train t = m() {\n optimizer = adam(rate = cosine(0.1, warmup = 20))\n}\n";
+  Options options;
+  options.set = {{"rate.warmup", "2 * 5"}};
+  const Compilation result = ok(text, options);
+  CHECK(rates(result)[0] == std::pair<std::string, double>{"rate.peak", 0.1});
+  CHECK(rates(result)[1] == std::pair<std::string, double>{"rate.warmup", 10});
+  CHECK(print(result.model) == print(ok(text).model));  // data: nothing to compile anew
+  const auto message = [&](const std::string& name, const std::string& value) {
+    options.set = {{name, value}};
+    const auto wrong = compiled(text, options);
+    REQUIRE(!wrong.ok());
+    return wrong.errors()[0].message;
+  };
+  CHECK(message("rate.wamrup", "3") ==
+        "no size, setting or argument of the optimizer is called 'rate.wamrup' (did you mean 'rate.warmup'?)");
+  CHECK(message("rate.warmup", "nobody") != "");
+}
+
 TEST_CASE("of several train blocks the first is taken, or the one that is named") {
   const std::string text =
       model + "train a = m(n = 1) {\n optimizer = sgd()\n}\ntrain b = m(n = 2) {\n optimizer = adam()\n}\n";

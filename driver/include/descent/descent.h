@@ -91,6 +91,10 @@ class Program {
 Result<Program> compile_file(const std::string& path, const CompileOptions& options = {});
 Result<Program> compile_text(std::string name, std::string text, const CompileOptions& options = {});
 
+// Likewise. Where settings are all that differs from `like` — rates, seed, epochs — the passes and the machine code of
+// `like` are taken over: a sweep over rates compiles once.
+Result<Program> compile_file(const std::string& path, const CompileOptions& options, const Program& like);
+
 // The names of a model file's train blocks, in order; none in a printed Graph or Loop program.
 Result<std::vector<std::string>> train_blocks(const std::string& path);
 

@@ -24,6 +24,9 @@ struct TrainingOptions {
   TrainerOptions trainer;
 };
 
+// Whether an epoch ended because a loss was infinite or not a number.
+bool is_divergence(const Diagnostics& errors);
+
 using NamedValues = std::vector<std::pair<std::string, double>>;
 
 struct EpochReport {
@@ -60,6 +63,8 @@ class Training {
 
   // Losses and metrics of the test data (the training data without it), batches joined: Σ rows·e / Σ rows.
   Result<NamedValues> evaluate();
+  // Those of the training data, with the weights as they are now.
+  Result<NamedValues> evaluate_training();
   // The outputs for the first `rows` rows of that data.
   Result<std::vector<data::Array>> predict(std::int64_t rows);
 

@@ -1,0 +1,114 @@
+// Runs the epochs of a training, keeps its folder and its screen up to date.
+#include "driver/commands/training_run.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "descent/run_folder.h"
+#include "driver/commands/table.h"
+#include "fmt/format.h"
+
+namespace descent::command {
+namespace {
+
+// What the model says about the rows of a data set so small that all can be read at a glance.
+void print_predictions(Training& training) {
+  constexpr std::int64_t most_rows = 8, most_elements = 10;
+  const std::int64_t rows = training.test_rows() > 0 ? training.test_rows() : training.rows();
+  if (rows > most_rows || !training.trainer().program().has("predict")) return;
+  Result<std::vector<data::Array>> outputs = training.predict(rows);
+  if (!outputs) return;
+  const std::vector<Port>& ports = training.trainer().program().outputs("predict");
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const data::Array& array = (*outputs)[i];
+    const std::int64_t width = array.rows() > 0 ? array.count() / array.rows() : 0;
+    if (array.dtype != data::DType::f32 || array.rows() != rows || width > most_elements) continue;
+    fmt::print("{}\n", ports[i].name);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      fmt::print("  row {}:", row);
+      for (std::int64_t k = 0; k < width; ++k)
+        fmt::print(" {:.4f}", array.as<float>()[static_cast<std::size_t>(row * width + k)]);
+      fmt::print("\n");
+    }
+  }
+}
+
+class Run {
+ public:
+  Run(const RunRequest& request, const Criterion& criterion, Training& training, RunFolder& folder, RunResult& result)
+      : request_(request), criterion_(criterion), training_(training), folder_(folder), result_(result) {}
+
+  Diagnostics run() {
+    if (training_.done()) {  // no epochs: what the initial weights are worth
+      Result<NamedValues> values = training_.evaluate();
+      if (!values) return values.errors();
+      judged() = std::move(*values);
+    }
+    if (Diagnostics wrong = epochs(); !wrong.empty()) return wrong;
+    if (!request_.compared || training_.test_rows() == 0) return {};
+    Result<NamedValues> values = training_.evaluate_training();
+    if (!values) return values.errors();
+    result_.training = std::move(*values);
+    return {};
+  }
+
+ private:
+  NamedValues& judged() { return training_.test_rows() > 0 ? result_.test : result_.training; }
+
+  Diagnostics epochs() {
+    Progress progress(training_, request_.name, request_.detail);
+    progress.begin(training_.trainer().program(), training_.trainer());
+    while (!training_.done()) {
+      Result<EpochReport> report =
+          training_.run_epoch([&](std::int64_t step, double loss) { progress.step(step, loss); });
+      result_.steps = training_.trainer().steps_taken();
+      if (!report) return report.errors();
+      progress.epoch(*report);
+      if (Diagnostics wrong = take(*report); !wrong.empty()) return wrong;
+    }
+    return folder_.save(training_.trainer());
+  }
+
+  Diagnostics take(const EpochReport& report) {
+    result_.epochs = report.epoch;
+    result_.seconds += report.seconds;
+    if (!report.evaluation.empty()) {
+      const double value = criterion_.value(report.evaluation, training_.trainer().program());
+      if (criterion_.better(value, best_)) {
+        best_ = value;
+        result_.best_epoch = report.epoch;
+      }
+      judged() = report.evaluation;
+    }
+    return folder_.log(report, training_.test_rows() > 0);
+  }
+
+  const RunRequest& request_;
+  const Criterion& criterion_;
+  Training& training_;
+  RunFolder& folder_;
+  RunResult& result_;
+  double best_ = NAN;
+};
+
+}  // namespace
+
+Diagnostics run_training(const Program& program, const RunRequest& request, const Criterion& criterion,
+                         RunResult& result) {
+  Result<Training> training = Training::prepare(program, request.training);
+  if (!training) return training.errors();
+  Result<RunFolder> folder = RunFolder::create(request.folder);
+  if (!folder) return folder.errors();
+  const Diagnostics wrong = Run(request, criterion, *training, *folder, result).run();
+  std::fflush(stdout);
+  if (!wrong.empty()) return wrong;
+  if (request.detail == Detail::full) print_predictions(*training);
+  if (request.detail == Detail::full || !request.compared) {
+    fmt::print("{}: {} {}  | weights in {}\n", request.name, training->test_rows() > 0 ? "test" : "data",
+               values_text(result.judged()), folder->weights_path());
+    std::fflush(stdout);
+  }
+  return {};
+}
+
+}  // namespace descent::command
