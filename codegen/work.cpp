@@ -50,7 +50,7 @@ class Estimate {
 
   double cost(const loop::Statement& statement) {
     return match(
-        statement.node, [this](const loop::Let& let) { return cost(let); }, [](const loop::Store&) { return 1.0; },
+        statement.node, [](const loop::Let& let) { return cost(let); }, [](const loop::Store&) { return 1.0; },
         [](const loop::Declare&) { return 0.0; }, [this](const loop::If& branch) { return block(branch.then); },
         [this](const loop::For& inner) {
           const double times = trips(inner);

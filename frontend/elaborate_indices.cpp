@@ -112,7 +112,8 @@ bool Elaborator::collect_names(const ast::Expression& index, IndexSet& indices) 
   if (std::holds_alternative<ast::Number>(index.node)) return true;
   if (const auto* unary = std::get_if<ast::Unary>(&index.node)) return collect_names(*unary->operand, indices);
   if (const auto* binary = std::get_if<ast::Binary>(&index.node)) {
-    return collect_names(*binary->left, indices) & collect_names(*binary->right, indices);
+    const bool left = collect_names(*binary->left, indices);
+    return collect_names(*binary->right, indices) && left;  // both sides are looked at, whatever the first says
   }
   const auto* name = std::get_if<ast::Name>(&index.node);
   if (!name) {

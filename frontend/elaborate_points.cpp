@@ -10,11 +10,6 @@ namespace descent::frontend {
 
 namespace {
 
-constexpr Op conversion_to(DType type) {
-  constexpr Op conversions[] = {Op::to_f32, Op::to_f64, Op::to_i32, Op::to_u32, Op::to_u8, Op::to_bool};
-  return conversions[static_cast<std::size_t>(type)];
-}
-
 std::string sign_of(Op op) {
   switch (op) {
     case Op::logical_and:

@@ -1,0 +1,181 @@
+// Writes what fuzzing starts from: for every target a folder of inputs taken from the tree or made from it, and a
+// dictionary of the words that stand in them.
+//
+//   seeds FOLDER        → FOLDER/TARGET/…, FOLDER/TARGET.dict
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "frontend/frontend.h"
+#include "passes/pipeline.h"
+#include "runtime/data/file.h"
+#include "runtime/data/npy.h"
+#include "runtime/data/safetensors.h"
+
+namespace descent::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t largest_seed = 12000;  // bytes; what is longer is slow to run and mutated in the wrong places
+
+std::string read(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+// Files of the tree with one extension, by name.
+std::vector<fs::path> files(const std::vector<std::string>& folders, const std::string& extension) {
+  std::vector<fs::path> paths;
+  for (const std::string& folder : folders) {
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(DESCENT_SOURCE_DIR) / folder)) {
+      if (entry.path().extension() == extension) paths.push_back(entry.path());
+    }
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+// The seeds of one target.
+class Seeds {
+ public:
+  Seeds(fs::path folder, std::string target) : folder_(std::move(folder)), target_(std::move(target)) {
+    fs::create_directories(folder_ / target_);
+  }
+
+  void add(std::string_view seed) {
+    if (seed.empty() || seed.size() > largest_seed) return;
+    const fs::path path = folder_ / target_ / (std::to_string(count_++) + ".seed");
+    std::ofstream(path, std::ios::binary).write(seed.data(), static_cast<std::streamsize>(seed.size()));
+    collect_words(seed);
+  }
+
+  // libFuzzer's format: a quoted text per line.
+  void write_dictionary() const {
+    std::ofstream stream(folder_ / (target_ + ".dict"));
+    for (const std::string& word : words_) stream << '"' << word << "\"\n";
+    for (const char* number : {"0", "-1", "2147483648", "1099511627776", "9223372036854775807", "1e308", "1e-45"}) {
+      stream << '"' << number << "\"\n";
+    }
+  }
+
+ private:
+  static bool is_letter(char sign) { return std::isalpha(static_cast<unsigned char>(sign)) != 0 || sign == '_'; }
+
+  void collect_words(std::string_view seed) {
+    for (std::size_t at = 0; at < seed.size();) {
+      std::size_t end = at;
+      while (end < seed.size() && is_letter(seed[end])) ++end;
+      if (end - at >= 2 && end - at <= 24) words_.emplace(seed.substr(at, end - at));
+      at = end + 1;
+    }
+  }
+
+  fs::path folder_;
+  std::string target_;
+  int count_ = 0;
+  std::set<std::string> words_;
+};
+
+SourceRef source_of(std::string text) { return std::make_shared<const Source>(Source{"seed", std::move(text)}); }
+
+void write_texts(const fs::path& folder) {
+  Seeds language(folder, "language"), graph(folder, "graph"), loop(folder, "loop");
+  const auto add_graph = [&](const Model& model) {
+    graph.add(print(model));
+    LowerOptions options;
+    options.largest_batch = 4;
+    const Result<Model> passed = run_passes(model);
+    if (!passed) return;
+    graph.add(print(*passed));
+    for (int lanes : {1, 4}) {
+      options.lanes = lanes;
+      if (const auto program = lower(*passed, options)) loop.add(loop::print(*program));
+    }
+  };
+  for (const fs::path& path : files({"examples", "tests/golden", "frontend/std"}, ".descent")) {
+    language.add(read(path));
+    if (const auto compiled = frontend::compile(source_of(read(path)), {})) add_graph(compiled->model);
+  }
+  for (const fs::path& path : files({"tests/graphs"}, ".graph")) {
+    graph.add(read(path));
+    if (const auto model = parse_model(source_of(read(path)))) add_graph(*model);
+  }
+  for (const Seeds* seeds : {&language, &graph, &loop}) seeds->write_dictionary();
+}
+
+// Arrays of every type and some shapes, small.
+std::vector<data::Array> arrays() {
+  std::vector<data::Array> all;
+  for (int type = 0; type <= static_cast<int>(data::DType::boolean); ++type) {
+    for (const data::Shape& shape : {data::Shape{}, data::Shape{3}, data::Shape{2, 0}, data::Shape{2, 3, 2}}) {
+      all.push_back(data::zeros(static_cast<data::DType>(type), shape));
+    }
+  }
+  return all;
+}
+
+void write_npy(const fs::path& folder) {
+  Seeds seeds(folder, "npy");
+  for (const data::Array& array : arrays()) seeds.add(data::text_of(data::format_npy(array)));
+  seeds.write_dictionary();
+}
+
+void write_safetensors(const fs::path& folder) {
+  Seeds seeds(folder, "safetensors");
+  for (const fs::path& path : files({"tests/fixtures"}, ".safetensors")) seeds.add(read(path));
+  data::Tensors tensors;
+  tensors.metadata = {{"step", "1"}};
+  for (const data::Array& array : arrays()) {
+    tensors.arrays["tensor." + std::to_string(tensors.arrays.size())] = array;
+    seeds.add(data::text_of(*data::format_safetensors(tensors)));
+  }
+  seeds.write_dictionary();
+}
+
+void write_idx(const fs::path& folder) {
+  Seeds seeds(folder, "idx");
+  for (const char type : {'\x08', '\x09', '\x0b', '\x0c', '\x0d', '\x0e'}) {
+    std::string file{'\0', '\0', type, '\2', '\0', '\0', '\0', '\2', '\0', '\0', '\0', '\3'};
+    const std::size_t size = type <= 0x09 ? 1 : type == 0x0b ? 2 : type == 0x0e ? 8 : 4;
+    for (std::size_t i = 0; i < 6 * size; ++i) file.push_back(static_cast<char>(i));
+    seeds.add(file);
+  }
+  seeds.write_dictionary();
+}
+
+// The first line chooses options, see csv.cpp.
+void write_csv(const fs::path& folder) {
+  Seeds seeds(folder, "csv");
+  std::vector<std::string> texts = {"a,b,kind\n1,2e3,dog\n-3.5,?,\"ca\"\"t\"\n\n", "1 2  3\r\n4 5 6\r\n",
+                                    "1;2\n\"3\";4"};
+  for (const fs::path& path : files({"examples"}, ".csv")) texts.push_back(read(path).substr(0, 1000) + "\n");
+  for (const std::string& text : texts) {
+    for (const char* options : {"", "2@@@", "7@@A", "A@@C0, 1", "7BAA1 ..< 3", "4AB@a, kind"}) {
+      seeds.add(std::string(options) + "\n" + text);
+    }
+  }
+  seeds.write_dictionary();
+}
+
+}  // namespace
+}  // namespace descent::fuzz
+
+int main(int count, char** arguments) {
+  if (count != 2) {
+    std::fprintf(stderr, "usage: seeds FOLDER\n");
+    return 1;
+  }
+  using namespace descent::fuzz;
+  const fs::path folder = arguments[1];
+  write_texts(folder);
+  write_npy(folder);
+  write_safetensors(folder);
+  write_idx(folder);
+  write_csv(folder);
+  return 0;
+}

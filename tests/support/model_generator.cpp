@@ -1,0 +1,591 @@
+#include "tests/support/model_generator.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "tests/support/dice.h"
+
+namespace descent::test {
+namespace {
+
+constexpr int batch = 0;  // as an extent
+constexpr int largest_batch = 8;
+constexpr double largest_bound = 16;
+
+enum class Element : std::uint8_t { f32, f64, i32, u8 };
+
+struct Variable {
+  std::string name;
+  Element element = Element::f32;
+  std::vector<int> shape;
+  double bound = 1;   // |value| ≤ bound
+  int classes = 0;    // of an i32: 0 ≤ value < classes; 0: not known
+  bool loss = false;  // it brings a parameter: a loss must depend on it
+};
+
+// An axis of the sweep under way.
+struct Index {
+  std::string name;
+  int extent = 1;
+};
+
+struct Expression {
+  std::string text;
+  double bound = 1;
+};
+
+int points(int extent) { return extent == batch ? largest_batch : extent; }
+
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed) : dice_(seed) {}
+
+  std::string run(int size) {
+    trains_ = dice_.chance(60);
+    for (int count = dice_.below(3); count > 0; --count) define_function();
+    inputs();
+    for (int i = 0; i < size; ++i) statement();
+    ends();
+    std::string text = fmt::format("{}model m(units : size = 4) {{\n{}}}\n", functions_, body_);
+    if (trains_) {
+      text += fmt::format("\ntrain t = m() {{\n  batch = {}\n  optimizer = {}\n}}\n", largest_batch, optimizer());
+    }
+    return text;
+  }
+
+ private:
+  // -- names and lines -------------------------------------------------------------------------------------------
+
+  std::string fresh(const std::string& stem) { return stem + std::to_string(names_++); }
+  void line(const std::string& text) { body_ += "  " + text + "\n"; }
+  void give(Variable variable, const std::string& text) {
+    line(text);
+    variables_.push_back(std::move(variable));
+  }
+
+  template <class T>
+  const T& one_of(const std::vector<T>& items) {
+    return items[static_cast<std::size_t>(dice_.below(static_cast<int>(items.size())))];
+  }
+  std::string literal() {
+    static const std::vector<std::string> literals = {"0.5", "-1.25", "2", "0.1", "-0.75", "1", "3", "0", "1e-3"};
+    return one_of(literals);
+  }
+  int extent() { return dice_.chance(80) ? 1 + dice_.below(6) : 7 + dice_.below(14); }
+
+  template <class Condition>
+  std::vector<Variable> those(Condition condition) const {
+    std::vector<Variable> found;
+    std::copy_if(variables_.begin(), variables_.end(), std::back_inserter(found), condition);
+    return found;
+  }
+  template <class Condition>
+  std::optional<Variable> any(Condition condition) {
+    const std::vector<Variable> found = those(condition);
+    if (found.empty()) return std::nullopt;
+    // Later ones more often: programs grow deep.
+    const int a = dice_.below(static_cast<int>(found.size())), b = dice_.below(static_cast<int>(found.size()));
+    return found[static_cast<std::size_t>(std::max(a, b))];
+  }
+  static bool is_f32(const Variable& v) { return v.element == Element::f32; }
+
+  // -- functions -------------------------------------------------------------------------------------------------
+
+  // Of single elements, or over the last axis.
+  void define_function() {
+    const std::string name = fresh("f");
+    static const std::vector<std::string> elements = {"tanh(x * scale) + 0.25", "if x <= scale then x else 0.5 * x",
+                                                      "x / (1 + abs(scale * x))", "max(min(x, 1), -scale)",
+                                                      "sigmoid(x) * (x - scale)"};
+    static const std::vector<std::string> rows = {
+        "x[..., n - 1 - i]", "x[..., i - 1 else 0.5] - scale * x[..., i]", "x[..., i] - mean[k](x[..., k])",
+        "x[..., i] * scale + max[k](x[..., k])", "0.25 * sum[k](if k <= i then x[..., k] else 0)"};
+    const bool by_element = dice_.chance(50);
+    functions_ += by_element ? fmt::format("fn {}(x : f32[...], scale = 0.5) -> f32[...] {{\n  return {}\n}}\n\n", name,
+                                           one_of(elements))
+                             : fmt::format(
+                                   "fn {}(x : f32[..., n], scale = 0.5) -> f32[..., n] {{\n  return y[..., i] = "
+                                   "{}\n}}\n\n",
+                                   name, one_of(rows));
+    (by_element ? element_functions_ : row_functions_).push_back(name);
+  }
+
+  // -- inputs ----------------------------------------------------------------------------------------------------
+
+  static std::string spell(const std::vector<int>& shape) {
+    std::vector<std::string> extents;
+    for (int e : shape) extents.push_back(e == batch ? "batch" : std::to_string(e));
+    return fmt::format("[{}]", fmt::join(extents, ", "));
+  }
+
+  void inputs() {
+    input({fresh("x"), Element::f32, {batch, extent()}, 1});
+    if (dice_.chance(60)) input({fresh("x"), Element::f32, {batch, 1 + dice_.below(3), extent(), extent()}, 1});
+    if (dice_.chance(40)) input({fresh("x"), Element::f32, {extent(), extent()}, 1});
+    if (dice_.chance(30)) input({fresh("x"), Element::f64, {batch, extent()}, 1});
+    if (dice_.chance(30)) input({fresh("x"), Element::u8, {batch, extent()}, 255});
+    classes_ = 2 + dice_.below(5);
+    Variable label{fresh("label"), Element::i32, {batch}, 8, classes_};
+    line(fmt::format("input {} : i32[batch] in 0 ..< {}", label.name, classes_));
+    label_ = label.name;
+    variables_.push_back(label);
+    if (dice_.chance(50)) {
+      const std::vector<int> shape{extent(), extent()};
+      const std::string name = fresh("w");
+      give({name, Element::f32, shape, 1, 0, true}, fmt::format("param {} : f32{} ~ normal(0.5)", name, spell(shape)));
+    }
+  }
+  void input(Variable variable) {
+    static const char* const names[] = {"f32", "f64", "i32", "u8"};
+    give(variable, fmt::format("input {} : {}{}", variable.name, names[static_cast<int>(variable.element)],
+                               spell(variable.shape)));
+  }
+
+  // -- expressions within index notation -------------------------------------------------------------------------
+
+  const Index* index_of_batch() const {
+    const auto found = std::find_if(indices_.begin(), indices_.end(), [](const Index& i) { return i.extent == batch; });
+    return found == indices_.end() ? nullptr : &*found;
+  }
+  bool can_read(const Variable& v) const {
+    return index_of_batch() != nullptr || std::find(v.shape.begin(), v.shape.end(), batch) == v.shape.end();
+  }
+
+  // One subscript of an axis; `inside` becomes false when it may leave the tensor.
+  std::string subscript(int extent, bool& inside) {
+    if (extent == batch) {
+      batch_read_ = true;
+      return index_of_batch()->name;
+    }
+    if (dice_.chance(10)) return std::to_string(dice_.below(extent));
+    if (dice_.chance(10)) {
+      const auto label = any([&](const Variable& v) { return v.classes > 0 && v.classes <= extent && can_read(v); });
+      if (label) return read(*label);
+    }
+    std::vector<Index> fits, others;
+    for (const Index& index : indices_) {
+      if (index.extent == batch) continue;
+      (index.extent == extent ? fits : others).push_back(index);
+    }
+    if (!fits.empty() && dice_.chance(75)) return one_of(fits).name;
+    fits.insert(fits.end(), others.begin(), others.end());
+    if (fits.empty()) return std::to_string(dice_.below(extent));
+    return affine(fits, extent, inside);
+  }
+  std::string affine(const std::vector<Index>& choice, int extent, bool& inside) {
+    const Index& first = one_of(choice);
+    const int factor = std::vector{1, 1, 2, -1}[static_cast<std::size_t>(dice_.below(4))];
+    int low = std::min(0, factor * (first.extent - 1)), high = std::max(0, factor * (first.extent - 1));
+    std::string text = factor == 1 ? first.name : factor == -1 ? "-" + first.name : fmt::format("2*{}", first.name);
+    if (dice_.chance(40)) {
+      const Index& second = one_of(choice);
+      text += " + " + second.name;
+      high += second.extent - 1;
+    }
+    const int shift = high - low < extent && dice_.chance(70) ? -low : dice_.below(4) - 2;
+    if (shift != 0) text += fmt::format(" {} {}", shift < 0 ? '-' : '+', std::abs(shift));
+    inside &= low + shift >= 0 && high + shift < extent;
+    return text;
+  }
+  std::string read(const Variable& variable) {
+    if (variable.shape.empty()) return variable.name;
+    std::vector<std::string> subscripts;
+    bool inside = true;
+    for (int e : variable.shape) subscripts.push_back(subscript(e, inside));
+    std::string outside;
+    if (!inside) outside = variable.element == Element::i32 ? " else 0" : one_of<std::string>({" else 0", " else 0.5"});
+    return fmt::format("{}[{}{}]", variable.name, fmt::join(subscripts, ", "), outside);
+  }
+
+  Expression scaled(Expression e) {
+    if (e.bound <= largest_bound) return e;
+    if (dice_.chance(50)) return {fmt::format("tanh({})", e.text), 1};
+    return {fmt::format("{} * ({})", 1 / e.bound < 1e-3 ? "1e-3" : "0.0625", e.text),
+            e.bound * (1 / e.bound < 1e-3 ? 1e-3 : 0.0625)};
+  }
+
+  Expression leaf() {
+    if (dice_.chance(15)) return {literal(), 3};
+    if (dice_.chance(12) && !indices_.empty()) {
+      const Index& index = one_of(indices_);
+      if (index.extent != batch) return {fmt::format("f32(2 * {} + 1) / 7", index.name), 2};
+    }
+    const auto variable = any([&](const Variable& v) { return can_read(v); });
+    if (!variable) return {literal(), 3};
+    switch (variable->element) {
+      case Element::f32:
+        return {read(*variable), std::max(variable->bound, 0.5)};
+      case Element::f64:
+        return {fmt::format("f32({})", read(*variable)), variable->bound};
+      case Element::i32:
+        return {fmt::format("0.125 * f32({})", read(*variable)), variable->bound / 8};
+      case Element::u8:
+        return {fmt::format("f32({}) / 255", read(*variable)), 1};
+    }
+    return {literal(), 3};
+  }
+
+  Expression expression(int depth) {
+    if (depth == 0 || dice_.chance(20)) return leaf();
+    switch (dice_.below(6)) {
+      case 0:
+      case 1:
+        return scaled(binary(depth));
+      case 2:
+      case 3:
+        return scaled(unary(depth));
+      case 4:
+        return conditional(depth);
+      default:
+        return depth >= 2 ? scaled(reduction(depth - 1)) : leaf();
+    }
+  }
+
+  Expression binary(int depth) {
+    const Expression a = expression(depth - 1), b = expression(depth - 1);
+    switch (dice_.below(6)) {
+      case 0:
+        return {fmt::format("({} + {})", a.text, b.text), a.bound + b.bound};
+      case 1:
+        return {fmt::format("({} - ({}))", a.text, b.text), a.bound + b.bound};
+      case 2:
+        return {fmt::format("({}) * ({})", a.text, b.text), a.bound * b.bound};
+      case 3:
+        return {fmt::format("({}) / (1.5 + abs({}))", a.text, b.text), a.bound};
+      case 4:
+        return {fmt::format("max({}, {})", wrapped(a), b.text), std::max(a.bound, b.bound)};
+      default:
+        return {fmt::format("min({}, {})", wrapped(a), b.text), std::max(a.bound, b.bound)};
+    }
+  }
+  // Two plain integers would make an integer of a maximum.
+  static std::string wrapped(const Expression& e) { return fmt::format("{} * 1.0", e.text); }
+
+  Expression unary(int depth) {
+    const Expression a = expression(depth - 1);
+    struct Form {
+      const char* form;
+      double bound;  // 0: that of the operand
+    };
+    static const std::vector<Form> forms = {{"tanh({})", 1},
+                                            {"sigmoid({})", 1},
+                                            {"sin({})", 1},
+                                            {"cos({})", 1},
+                                            {"erf({})", 1},
+                                            {"abs({})", 0},
+                                            {"exp(-abs({}))", 1},
+                                            {"log1p(abs({}))", 3},
+                                            {"log(0.5 + abs({}))", 3},
+                                            {"sqrt(0.25 + abs({}))", 4.1},
+                                            {"expm1(tanh({}))", 2},
+                                            {"pow(0.125 + abs({}), 0.75)", 9},
+                                            {"(tanh({}))^3", 1},
+                                            {"(0.5 * ({}))^2", 64},
+                                            {"relu({} * 1.0)", 0},
+                                            {"gelu({} * 1.0)", 0},
+                                            {"softplus({} * 1.0)", 17},
+                                            {"elu({} * 1.0, 0.5)", 0},
+                                            {"leaky_relu({} * 1.0)", 0},
+                                            {"-({})", 0},
+                                            {"stop_gradient({} * 1.0)", 0}};
+    if (!element_functions_.empty() && dice_.chance(15)) {
+      return {fmt::format("{}({} * 1.0)", one_of(element_functions_), parenthesised(a)), 2 * a.bound + 1};
+    }
+    const Form& form = one_of(forms);
+    return {fmt::format(fmt::runtime(form.form), parenthesised(a)), form.bound == 0 ? a.bound : form.bound};
+  }
+  static std::string parenthesised(const Expression& e) { return "(" + e.text + ")"; }
+
+  Expression conditional(int depth) {
+    const Expression a = expression(depth - 1), b = expression(depth - 1);
+    std::vector<Index> known;
+    for (const Index& index : indices_) {
+      if (index.extent != batch) known.push_back(index);
+    }
+    std::string condition;
+    if (!known.empty() && dice_.chance(60)) {
+      // One choice after the other: the order of a call's arguments is the compiler's own.
+      const std::string index = one_of(known).name;
+      const std::string sign = one_of<std::string>({"<", "<=", "==", ">"});
+      condition = index + " " + sign + " ";
+      condition += dice_.chance(50) ? one_of(known).name : std::to_string(dice_.below(4));
+      if (dice_.chance(20)) condition += fmt::format(" or not ({} > 1)", one_of(known).name);
+    } else {
+      const std::string value = leaf().text;
+      condition = fmt::format("{} * 1.0 <= {}", value, literal());
+    }
+    return {fmt::format("(if {} then {} else {})", condition, wrapped(a), b.text), std::max(a.bound, b.bound)};
+  }
+
+  // `sum[k < 3, b](…)` over new indices.
+  Expression reduction(int depth) {
+    static const std::vector<std::string> kinds = {"sum", "sum", "sum", "mean", "max", "min", "prod"};
+    const std::string kind = one_of(kinds);
+    const std::size_t outer = indices_.size();
+    const bool outer_batch = batch_read_;
+    std::vector<std::string> binders;
+    int terms = 1;
+    bool with_batch = false;
+    for (int count = 1 + dice_.below(2); count > 0; --count) {
+      if (index_of_batch() == nullptr && kind != "prod" && dice_.chance(40)) {
+        indices_.push_back({fresh("b"), batch});
+        binders.push_back(indices_.back().name);
+        with_batch = true;
+      } else {
+        indices_.push_back({fresh("k"), kind == "prod" ? 1 + dice_.below(3) : extent()});
+        binders.push_back(fmt::format("{} < {}", indices_.back().name, indices_.back().extent));
+      }
+      terms *= points(indices_.back().extent);
+    }
+    Expression body = expression(depth);
+    if (with_batch && !batch_read_) body = with_batch_read(body);
+    if (kind == "prod") body = {fmt::format("0.5 + 0.5 * tanh({})", body.text), 1};
+    indices_.resize(outer);
+    batch_read_ = with_batch ? outer_batch : batch_read_;
+    const double bound = kind == "sum" ? body.bound * terms : body.bound;
+    return {fmt::format("{}[{}]({} * 1.0)", kind, fmt::join(binders, ", "), parenthesised(body)), bound};
+  }
+  // An index of the batch takes its extent from a tensor.
+  Expression with_batch_read(const Expression& e) {
+    const Variable x = *any([](const Variable& v) { return is_f32(v) && !v.shape.empty() && v.shape[0] == batch; });
+    return {fmt::format("{} + 0.5 * {}", e.text, read(x)), e.bound + x.bound};
+  }
+
+  // -- statements ------------------------------------------------------------------------------------------------
+
+  void statement() {
+    switch (dice_.below(10)) {
+      case 0:
+      case 1:
+      case 2:
+        return indexed(Element::f32);
+      case 3:
+        return dice_.chance(50) ? indexed(Element::f64) : winner();
+      case 4:
+        return whole();
+      case 5:
+        return integers();
+      case 6:
+        return image_layer();
+      default:
+        return layer();
+    }
+  }
+
+  void open_indices() {
+    indices_.clear();
+    batch_read_ = false;
+    if (dice_.chance(65)) indices_.push_back({fresh("b"), batch});
+    const int rank = dice_.below(3) + (indices_.empty() ? 1 : 0);
+    for (int i = 0; i < rank; ++i) indices_.push_back({fresh("i"), extent()});
+  }
+  std::string left() const {
+    std::vector<std::string> parts;
+    for (const Index& i : indices_) {
+      parts.push_back(i.extent == batch ? i.name : fmt::format("{} < {}", i.name, i.extent));
+    }
+    return fmt::format("{}", fmt::join(parts, ", "));
+  }
+  std::vector<int> open_shape() const {
+    std::vector<int> shape;
+    for (const Index& i : indices_) shape.push_back(i.extent);
+    return shape;
+  }
+
+  void indexed(Element element) {
+    open_indices();
+    Expression e = expression(3);
+    if (index_of_batch() != nullptr && !batch_read_) e = with_batch_read(e);
+    const Variable v{fresh("v"), element, open_shape(), std::max(e.bound, 0.5)};
+    const std::string value = element == Element::f64 ? fmt::format("f64({} * 1.0) * 0.1 + 0.7", parenthesised(e))
+                                                      : fmt::format("{} * 1.0", parenthesised(e));
+    give(v, fmt::format("{}[{}] = {}", v.name, left(), value));
+  }
+
+  // argmax and argmin: integers whose range is known.
+  void winner() {
+    const auto x = any([](const Variable& v) { return is_f32(v) && v.shape.size() == 2 && v.shape[1] != batch; });
+    if (!x) return;
+    const Variable v{fresh("v"), Element::i32, {x->shape[0]}, 8, x->shape[1]};
+    give(v, fmt::format("{}[r] = {}[c]({}[r, c])", v.name, dice_.chance(50) ? "argmax" : "argmin", x->name));
+  }
+
+  void integers() {
+    const auto x = any([](const Variable& v) { return v.element == Element::i32 && v.shape.size() == 1; });
+    if (!x) return;
+    const int n = extent();
+    const Variable v{fresh("v"), Element::i32, {x->shape[0], n}, 3 * x->bound + n};
+    static const std::vector<std::string> forms = {"{0}[r] * 2 + i", "max({0}[r], i) - i", "{0}[r] * {0}[r] - 3 * i",
+                                                   "if {0}[r] == i then 5 else i", "min({0}[r], 2) + 2 * i"};
+    give({v.name, v.element, v.shape, std::max(v.bound, x->bound * x->bound + 3 * n)},
+         fmt::format("{}[r, i < {}] = {}", v.name, n, fmt::format(fmt::runtime(one_of(forms)), x->name)));
+  }
+
+  // Without indices: shapes agree.
+  void whole() {
+    const auto x = any([](const Variable& v) { return is_f32(v); });
+    const auto y = any([&](const Variable& v) { return is_f32(v) && v.shape == x->shape; });
+    static const std::vector<std::string> forms = {"tanh({0}) + 0.5 * sigmoid({1})", "0.25 * ({0} - {1})",
+                                                   "silu(tanh({0} * {1}))", "if {0} <= {1} then tanh({0}) else -0.25",
+                                                   "gelu_tanh(0.0625 * {0}) - tanh({1})"};
+    const double bound = std::max(2.0, 0.25 * (x->bound + y->bound));
+    const std::string name = fresh("v");
+    give({name, Element::f32, x->shape, bound},
+         fmt::format("{} = {}", name, fmt::format(fmt::runtime(one_of(forms)), x->name, y->name)));
+  }
+
+  void layer() {
+    const auto x = any([](const Variable& v) { return is_f32(v) && v.shape.size() >= 2 && v.shape.back() != batch; });
+    if (!x) return;
+    const std::string name = fresh("v");
+    std::vector<int> shape = x->shape;
+    const auto keep = [&](const std::string& text, double bound, bool brings_parameter = false) {
+      give({name, Element::f32, shape, bound, 0, brings_parameter}, fmt::format("{} = {}", name, text));
+    };
+    const auto end = static_cast<double>(x->shape.back());
+    switch (dice_.below(8)) {
+      case 0:
+      case 1: {
+        const bool units = dice_.chance(30);
+        shape.back() = units ? 4 : extent();
+        return keep(fmt::format("tanh(linear({}, {}))", x->name, units ? "units" : std::to_string(shape.back())), 1,
+                    true);
+      }
+      case 2:
+        return keep(fmt::format("softmax({})", x->name), 1);
+      case 3:
+        return keep(fmt::format("log_softmax({})", x->name), 2 * x->bound + 2);
+      case 4:
+        return keep(fmt::format("layer_norm({})", x->name), 1 + end, true);
+      case 5:
+        shape = {batch, extent()};
+        return keep(fmt::format("embedding({}, {}, {})", label_, classes_, shape[1]), 3, true);
+      case 6:
+        shape = {batch, classes_};
+        return keep(fmt::format("one_hot({}, {})", label_, classes_), 1);
+      default: {
+        if (row_functions_.empty()) return keep(fmt::format("softplus({})", x->name), x->bound + 1);
+        const std::string& function = one_of(row_functions_);
+        return keep(fmt::format("tanh({}({}, {}))", function, x->name, literal()), 1);
+      }
+    }
+  }
+
+  void image_layer() {
+    const auto x = any([](const Variable& v) { return is_f32(v) && v.shape.size() == 4 && v.shape[0] == batch; });
+    if (!x) return layer();
+    const std::string name = fresh("v");
+    std::vector<int> shape = x->shape;
+    const int height = shape[2], width = shape[3];
+    const auto keep = [&](const std::string& text, double bound, bool brings_parameter = false) {
+      give({name, Element::f32, shape, bound, 0, brings_parameter}, fmt::format("{} = {}", name, text));
+    };
+    switch (dice_.below(4)) {
+      case 0:
+        if (height < 2 || width < 2) return;
+        shape[2] /= 2, shape[3] /= 2;
+        return keep(fmt::format("{}({})", dice_.chance(50) ? "max_pool2d" : "mean_pool2d", x->name), x->bound);
+      case 1:
+        shape = {batch, shape[1] * height * width};
+        return keep(fmt::format("flatten({})", x->name), x->bound);
+      default: {
+        const int window = 1 + dice_.below(3), stride = 1 + dice_.below(2), pad = dice_.below(2);
+        if (height + 2 * pad < window || width + 2 * pad < window) return;
+        shape = {batch, 1 + dice_.below(3), (height + 2 * pad - window) / stride + 1,
+                 (width + 2 * pad - window) / stride + 1};
+        return keep(fmt::format("tanh(conv2d({}, {}, window = {}, stride = {}, pad = {}))", x->name, shape[1], window,
+                                stride, pad),
+                    1, true);
+      }
+    }
+  }
+
+  // -- outputs, losses, training ---------------------------------------------------------------------------------
+
+  void ends() {
+    const std::vector<Variable> all = variables_;
+    int outputs = 0;
+    for (const Variable& v : all) {
+      const bool with_batch = std::find(v.shape.begin(), v.shape.end(), batch) != v.shape.end();
+      if (with_batch && (dice_.chance(30) || &v == &all.back()))
+        line(fmt::format("output y{} = {}", outputs++, v.name));
+    }
+    // Every parameter needs a gradient, so what brings one joins the loss; and the last tensor, which hangs on the
+    // most.
+    int parts = 0;
+    for (const Variable& v : all) {
+      if (!v.loss && (&v != &all.back() || !is_f32(v))) continue;
+      const bool scalar = v.shape.empty();
+      line(scalar ? fmt::format("loss part{} = 0.1 * {}^2", parts++, v.name)
+                  : fmt::format("loss part{} = mean[...]((0.5 * {}[...])^2)", parts++, v.name));
+    }
+    library_losses();
+    if (dice_.chance(40)) {
+      const Variable& x = all.front();
+      const auto of = any([](const Variable& v) { return is_f32(v) && !v.shape.empty(); });
+      line(fmt::format("energy = mean[...]({}[...]^2) + mean[...](tanh({}[...]))", x.name, of->name));
+      line(fmt::format("slope = grad(energy, {})", x.name));
+      line("output steepness = slope");
+      if (dice_.chance(50)) line("loss penalty = mean[...](slope[...]^2)");
+    }
+  }
+
+  void library_losses() {
+    const auto logits =
+        any([&](const Variable& v) { return is_f32(v) && v.shape == std::vector<int>{batch, classes_}; });
+    if (logits && dice_.chance(60)) {
+      line(fmt::format("loss nll = cross_entropy({}, {})", logits->name, label_));
+      line(fmt::format("metric share = accuracy({}, {})", logits->name, label_));
+    }
+    const auto x = any([](const Variable& v) { return is_f32(v) && v.shape.size() == 2 && v.shape[0] == batch; });
+    const auto y = any([&](const Variable& v) { return is_f32(v) && v.shape == x->shape; });
+    static const std::vector<std::string> losses = {"mean_squared_error({0}, {1})",
+                                                    "half_squared_error({0}, sigmoid({1}))",
+                                                    "mean_absolute_error({0}, 0.5 * {1})",
+                                                    "binary_cross_entropy_logits({0}, sigmoid({1}))",
+                                                    "binary_cross_entropy(sigmoid({0}), sigmoid({1}))",
+                                                    "categorical_cross_entropy(softmax({0}), softmax({1}))"};
+    if (dice_.chance(50)) {
+      line(fmt::format("loss fit = {}", fmt::format(fmt::runtime(one_of(losses)), x->name, y->name)));
+      if (dice_.chance(30)) line("metric perplexity = exp(over_epoch(0.125 * fit))");
+    }
+    // Training wants a parameter and a loss.
+    line(fmt::format("output guess = tanh({})", x->name));
+    if (trains_ && std::none_of(variables_.begin(), variables_.end(), [](const Variable& v) { return v.loss; })) {
+      line("last = linear(guess, 2)");
+      line("loss end = mean[...](last[...]^2)");
+    }
+  }
+
+  std::string optimizer() {
+    static const std::vector<std::string> optimizers = {
+        "sgd(rate = {})",     "momentum(rate = {})", "nesterov(rate = {}, momentum = 0.8)",
+        "rmsprop(rate = {})", "adam(rate = {})",     "adamw(rate = {}, decay = 0.02)"};
+    static const std::vector<std::string> rates = {"0.01", "cosine(0.01, warmup = 5)", "step_decay(0.02, every = 3)",
+                                                   "exponential(0.02, every = 4)", "warm(0.01, 3)"};
+    const std::string& form = one_of(optimizers);
+    return fmt::format(fmt::runtime(form), one_of(rates));
+  }
+
+  Dice dice_;
+  int names_ = 0;
+  std::string functions_, body_;
+  std::vector<std::string> element_functions_, row_functions_;
+  std::vector<Variable> variables_;
+  std::string label_;
+  int classes_ = 2;
+  bool trains_ = false;
+  // Of the statement under way.
+  std::vector<Index> indices_;
+  bool batch_read_ = false;
+};
+
+}  // namespace
+
+std::string generate_program(std::uint64_t seed, int size) { return Generator(seed).run(size); }
+
+}  // namespace descent::test
