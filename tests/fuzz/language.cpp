@@ -1,12 +1,29 @@
 // A model's text → AST → Graph → Loop. What the front end accepts is well-formed, prints, and goes all the way down.
+// What the parser accepts the formatter lays out, once and for all.
 #include "frontend/frontend.h"
 #include "tests/fuzz/road.h"
 
 namespace descent::fuzz {
 
+namespace {
+
+void check_format(const SourceRef& source) {
+  const auto formatted = frontend::format(source);
+  DESCENT_CHECK(formatted.ok(), "the formatter refuses what the parser accepts");
+  const auto again = frontend::format(source_of(*formatted));
+  DESCENT_CHECK(again.ok(), "the formatter refuses its own text:\n" + *formatted);
+  DESCENT_CHECK(*again == *formatted, "formatting twice differs:\n" + *formatted + "\nand\n" + *again);
+}
+
+}  // namespace
+
 void run(std::string_view input) {
   const SourceRef source = source_of(input);
-  if (const auto file = frontend::parse(source); !file) check_refusal(file.errors());
+  if (const auto file = frontend::parse(source); file) {
+    check_format(source);
+  } else {
+    check_refusal(file.errors());
+  }
   const auto compiled = frontend::compile(source, {});
   if (!compiled) return check_refusal(compiled.errors());
   const Diagnostics wrong = verify(compiled->model);

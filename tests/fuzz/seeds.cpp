@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t largest_seed = 12000;  // bytes; what is longer is slow to run and mutated in the wrong places
+constexpr std::size_t largest_seed = 4000;  // bytes; what is longer is slow to run and mutated in the wrong places
 
 std::string read(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -98,8 +98,11 @@ void write_texts(const fs::path& folder) {
     }
   };
   for (const fs::path& path : files({"examples", "tests/golden", "frontend/std"}, ".descent")) {
+    const auto compiled = frontend::compile(source_of(read(path)), {});
+    // What reaches the limits takes seconds under a sanitizer, and so would all that is made from it.
+    if (!compiled && compiled.errors().front().id == "model-too-large") continue;
     language.add(read(path));
-    if (const auto compiled = frontend::compile(source_of(read(path)), {})) add_graph(compiled->model);
+    if (compiled) add_graph(compiled->model);
   }
   for (const fs::path& path : files({"tests/graphs"}, ".graph")) {
     graph.add(read(path));

@@ -91,6 +91,7 @@ class Generator {
     const int a = dice_.below(static_cast<int>(found.size())), b = dice_.below(static_cast<int>(found.size()));
     return found[static_cast<std::size_t>(std::max(a, b))];
   }
+  static bool is_float(const Variable& v) { return v.element == Element::f32 || v.element == Element::f64; }
   static bool is_f32(const Variable& v) { return v.element == Element::f32; }
 
   // -- functions -------------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ class Generator {
     bool inside = true;
     for (int e : variable.shape) subscripts.push_back(subscript(e, inside));
     std::string outside;
-    if (!inside) outside = variable.element == Element::i32 ? " else 0" : one_of<std::string>({" else 0", " else 0.5"});
+    if (!inside) outside = !is_float(variable) ? " else 0" : one_of<std::string>({" else 0", " else 0.5"});
     return fmt::format("{}[{}{}]", variable.name, fmt::join(subscripts, ", "), outside);
   }
 
