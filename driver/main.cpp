@@ -127,6 +127,7 @@ int run(int count, char** arguments) {
   command::add_check(app, exit_code);
   command::add_build(app, exit_code);
   command::add_fmt(app, exit_code);
+  command::add_doc(app, exit_code);
 
   for (CLI::App* each : app.get_subcommands({})) each->fallthrough();  // --color stands before or behind a command
 

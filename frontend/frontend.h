@@ -18,6 +18,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -114,5 +115,12 @@ Result<std::string> format(const SourceRef& source);
 std::vector<std::string> train_blocks(const ast::File& file);
 // The standard library, one source per file; for listings and tests.
 std::vector<SourceRef> standard_library();
+
+// Markdown from docstrings (documentation.h): of a file, of the library, of what the library calls `name` (empty when
+// it has nothing of that name).
+Result<std::string> documentation(const SourceRef& source);
+std::string library_documentation();
+std::string library_documentation(std::string_view name);
+std::vector<std::string> library_names();
 
 }  // namespace descent::frontend

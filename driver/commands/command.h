@@ -43,6 +43,7 @@ void add_inspect(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_build(CLI::App& app, int& exit_code);
 void add_fmt(CLI::App& app, int& exit_code);
+void add_doc(CLI::App& app, int& exit_code);
 
 // FILE, --only, --set and --batch.
 struct ModelOptions {

@@ -47,4 +47,9 @@ Result<Formatting> format_file(const std::string& path);
 // The formatted text in the file's place, whole or not at all; its rights stay.
 Diagnostics rewrite_file(const std::string& path, const std::string& text);
 
+// Markdown from docstrings, `descent doc`: of the standard library, of one of its functions, of a model file.
+std::string document_library();
+Result<std::string> document_function(const std::string& name);
+Result<std::string> document_file(const std::string& path);
+
 }  // namespace descent
