@@ -1,7 +1,8 @@
-// `descent doc`: the library, one of its functions, a file.
+// `descent doc`: the library, one of its functions, a file. And what the reference says about readers.
 #include <catch2/catch.hpp>
 
 #include "descent/tools.h"
+#include "driver/readers.h"
 #include "tests/support/command.h"
 
 namespace descent::test {
@@ -30,6 +31,18 @@ TEST_CASE("doc shows the library, a function, a file, and suggests a name") {
     CHECK(outcome.code == 1);
     CHECK(outcome.out.empty());
     CHECK(outcome.error == error);
+  }
+}
+
+TEST_CASE("the reference names every reader and its arguments") {
+  const std::string page = read_text(DESCENT_SOURCE_DIR "/frontend/LANGUAGE.md");
+  for (const Reader& reader : readers()) {
+    INFO(reader.name);
+    CHECK(page.find('`' + std::string(reader.name)) != std::string::npos);
+    for (const ReaderArgument& argument : reader.arguments) {
+      INFO(argument.name);
+      if (argument.name != "file") CHECK(page.find('`' + std::string(argument.name) + '`') != std::string::npos);
+    }
   }
 }
 
