@@ -1,17 +1,19 @@
 // Whether the iterations of a parallel or vector loop touch different places.
 //
-// Each subscript becomes base + δ: inner variables are replaced by their begin, and δ covers how far they run. Two
-// accesses of one array, at least one of them a store, are apart when some axis keeps them apart in every two
-// different iterations: equal coefficients c of the loop's variable, bases that differ by a number, and no nonzero
+// Each subscript becomes base + δ: inner variables are replaced by their begin, and δ covers how far they run, in which
+// steps. Two accesses of one array, at least one of them a store, are apart when some axis keeps them apart in every
+// two different iterations: equal coefficients c of the loop's variable, bases that differ by a number, and no nonzero
 // multiple of c · step within reach of that difference and both δ.
 //
 //   parallel b { vector j in 0 ..< 3 { y[b, j] = …y[b, j]… } }   axis 0 keeps b apart
 //   vector j in 0 ..< 16 { s[j] = …s[j + 16]… }                  multiples of 1 up to 15 never reach 16
 //   serial i … parallel j in 0 ..< 8 step 2 { y[i + 2*j] … }     2·2 is further than every δ
+//   parallel i in 0 ..< 2 { serial k in 0 ..< 3 { y[i + 2*k] … } }    δ moves by twos: 1 is no difference of them
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "ir/loop_verify.h"
 #include "ir/loop_walk.h"
@@ -22,12 +24,16 @@ namespace {
 
 __extension__ typedef __int128 Wide;
 
-// base + δ, low ≤ δ ≤ high; not known when the subscript goes through a temp.
+// Beyond this many candidates an answer costs more than it is worth.
+constexpr std::int64_t most_tried = 4096;
+
+// base + δ, low ≤ δ ≤ high in multiples of `step` (0: δ is 0); not known when the subscript goes through a temp.
 struct Reach {
   bool known = true;
   Affine base;
   std::int64_t low = 0;
   std::int64_t high = 0;
+  std::int64_t step = 0;
   bool operator==(const Reach&) const = default;
 };
 struct Touch {
@@ -65,7 +71,7 @@ class DependenceCheck {
           [&](const If& branch) { this->block(branch.then); },
           [&](const For& loop) {
             ranges_.open(loop.variable, loop.begin, loop.end, loop.step);
-            inner_.push_back(loop.variable);
+            inner_.push_back({loop.variable, loop.step});
             this->block(loop.body);
             inner_.pop_back();
             ranges_.close();
@@ -82,13 +88,15 @@ class DependenceCheck {
   }
 
   Reach reach(const Subscript& subscript) const {
-    Reach result{subscript.through == no_temp, subscript.offset, 0, 0};
-    for (auto variable = inner_.rbegin(); variable != inner_.rend(); ++variable) {
-      const std::int64_t coefficient = result.base.coefficient(*variable);
+    Reach result{subscript.through == no_temp, subscript.offset, 0, 0, 0};
+    for (auto loop = inner_.rbegin(); loop != inner_.rend(); ++loop) {
+      const auto [variable, step] = *loop;
+      const std::int64_t coefficient = result.base.coefficient(variable);
       if (coefficient == 0) continue;
-      const Affine run = Affine::of(ranges_.span_of(*variable)) * coefficient;  // saturates
+      const Affine run = Affine::of(ranges_.span_of(variable)) * coefficient;  // saturates
       (run.constant < 0 ? result.low : result.high) += run.constant;
-      result.base = result.base - Affine::axis(*variable, coefficient) + ranges_.begin_of(*variable) * coefficient;
+      result.step = std::gcd(result.step, (Affine::of(step) * coefficient).constant);
+      result.base = result.base - Affine::axis(variable, coefficient) + ranges_.begin_of(variable) * coefficient;
     }
     return result;
   }
@@ -116,13 +124,21 @@ class DependenceCheck {
     const Wide high = Wide{difference.constant} + a.high - b.low;
     const Wide coefficient = a.base.coefficient(loop_.variable);
     if (coefficient == 0) return low > 0 || high < 0;
-    // One iteration further moves by `stride`; at most `last_` iterations lie between two.
+    // One iteration further moves by `stride`; at most `last_` iterations lie between two. What they move by must be
+    // in [from, to] and differ from `start` by multiples of what δ steps by.
     const Wide stride = (coefficient < 0 ? -coefficient : coefficient) * loop_.step;
-    const auto reaches = [&](Wide from, Wide to) {
-      const Wide steps = (std::max<Wide>(from, 1) + stride - 1) / stride;
-      return steps <= last_ && steps * stride <= to;
+    const std::int64_t grid = std::gcd(a.step, b.step);
+    const auto reaches = [&](Wide from, Wide to, Wide start) {
+      const Wide first = (std::max<Wide>(from, 1) + stride - 1) / stride;
+      const Wide last = std::min<Wide>(last_, to < 0 ? -1 : to / stride);
+      if (first > last || grid == 0) return first <= last;
+      const Wide tried = std::min<Wide>(last, first + std::min<std::int64_t>(grid, most_tried) - 1);
+      for (Wide steps = first; steps <= tried; ++steps) {
+        if ((steps * stride - start) % grid == 0) return true;
+      }
+      return grid > most_tried && tried < last;
     };
-    return !reaches(low, high) && !reaches(-high, -low);
+    return !reaches(low, high, difference.constant) && !reaches(-high, -low, -Wide{difference.constant});
   }
 
   std::string reason(ArrayId array, const std::vector<Touch>& touches) const {
@@ -140,9 +156,9 @@ class DependenceCheck {
   const Kernel& kernel_;
   const For& loop_;
   Ranges& ranges_;
-  std::int64_t last_;              // the number of the last iteration, at most
-  std::vector<VariableId> inner_;  // open loops within loop_
-  std::vector<ArrayId> declared_;  // private to an iteration
+  std::int64_t last_;                                       // the number of the last iteration, at most
+  std::vector<std::pair<VariableId, std::int64_t>> inner_;  // open loops within loop_, and their steps
+  std::vector<ArrayId> declared_;                           // private to an iteration
   std::map<ArrayId, std::vector<Touch>> touches_;
 };
 

@@ -143,11 +143,10 @@ std::vector<TempId> BodyEmitter::scalars(const Body& body, std::size_t count, Te
 
 TempId BodyEmitter::body(const Body& body, TempId guard) { return scalars(body, body.scalars.size(), guard).back(); }
 
-std::pair<TempId, TempId> BodyEmitter::factors(const Body& body, TempId guard) {
-  const Apply* product = std::get_if<Apply>(&body.scalars.back().node);
-  DESCENT_CHECK(product && product->op == Op::mul, "lower: a fused reduction whose body is no product");
-  std::vector<TempId> known = scalars(body, body.scalars.size() - 1, guard);
-  return {known[static_cast<std::size_t>(product->operands[0])], known[static_cast<std::size_t>(product->operands[1])]};
+std::pair<TempId, TempId> BodyEmitter::factors(const Body& body, const std::vector<ScalarId>& factors, TempId guard) {
+  const ScalarId last = std::max(factors.at(0), factors.at(1));
+  std::vector<TempId> known = scalars(body, static_cast<std::size_t>(last) + 1, guard);
+  return {known[static_cast<std::size_t>(factors[0])], known[static_cast<std::size_t>(factors[1])]};
 }
 
 }  // namespace descent

@@ -35,8 +35,9 @@ class BodyEmitter {
 
   // The value of the body; where the guard is false nothing outside a tensor is touched and the value means nothing.
   loop::TempId body(const Body& body, loop::TempId guard);
-  // The two factors of a body whose root is a product.
-  std::pair<loop::TempId, loop::TempId> factors(const Body& body, loop::TempId guard);
+  // The values of two scalars of the body.
+  std::pair<loop::TempId, loop::TempId> factors(const Body& body, const std::vector<ScalarId>& factors,
+                                                loop::TempId guard);
 
  private:
   Affine placed(const Affine& form) const;

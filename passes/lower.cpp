@@ -1,10 +1,10 @@
-// Graph → Loop: one kernel per sweep, one call per node, in node order.
+// Graph → Loop: a kernel per sweep, called in node order; then kernels join (kernel_list.h).
 //
 //   %h = sweep [b < batch, j < 3, k < 2] sum chain fused at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 3]
 // → kernel h(read x : …, read w : …, write h : …) { parallel b … { … } }      call h(x, w, h)
 //
 // Every value gets a home: a buffer, or for a yield a slice of its stack. An update writes its state in place when
-// nobody needs the old value any more; an output is written where the caller wants it. Equal kernels are one.
+// nobody needs the old value any more; an output is written where the caller wants it.
 #include <algorithm>
 #include <map>
 #include <unordered_map>
@@ -13,6 +13,7 @@
 #include "ir/loop_builder.h"
 #include "ir/match.h"
 #include "passes/graph_tools.h"
+#include "passes/kernel_list.h"
 #include "passes/lower_random.h"
 #include "passes/lower_sweep.h"
 #include "passes/pipeline.h"
@@ -24,6 +25,7 @@ namespace {
 
 using loop::Buffer;
 using loop::BufferId;
+using loop::Kernel;
 using loop::Steps;
 
 std::string comment_of(const Span& origin) {
@@ -37,16 +39,6 @@ std::string comment_of(const Span& origin) {
   line = line.substr(0, line.find('#'));
   line.erase(line.find_last_not_of(" \t\r") + 1);
   return origin.source->name + ":" + std::to_string(position.line) + "  " + line;
-}
-
-// The kernel's text without the names of kernel, arrays and variables: equal for kernels that do the same.
-std::string shape_of(loop::Kernel kernel) {
-  kernel.name = "kernel";
-  kernel.comment.clear();
-  kernel.origin = {};
-  for (std::size_t i = 0; i < kernel.arrays.size(); ++i) kernel.arrays[i].name = "a" + std::to_string(i);
-  for (std::size_t i = 0; i < kernel.variables.size(); ++i) kernel.variables[i] = "v" + std::to_string(i);
-  return print(kernel);
 }
 
 // name, name.1, name.2, …
@@ -67,7 +59,8 @@ class UniqueNames {
 
 class ModelLowering {
  public:
-  ModelLowering(const Model& model, const LowerOptions& options) : model_(model), options_(options) {
+  ModelLowering(const Model& model, const LowerOptions& options)
+      : model_(model), options_(options), kernels_(program_.buffers, options.largest_batch, options.fuse) {
     program_.name = model.name;
     program_.largest_batch = options.largest_batch;
     for (const StateDeclaration& state : model.states) {
@@ -77,6 +70,13 @@ class ModelLowering {
 
   Result<loop::Program> run() {
     for (const Graph& entry : model_.entries) lower_entry(entry);
+    if (!wrong_.empty()) return wrong_;
+    kernels_.finish(program_, [this](const std::string& name) { return kernel_names_.unique(name); });
+    std::int64_t operations = 0;
+    for (const Kernel& kernel : program_.kernels) {
+      operations += static_cast<std::int64_t>(kernel.temps.size());
+      if (operations > program_limit) refuse_program(kernel.origin);
+    }
     if (!wrong_.empty()) return wrong_;
     return std::move(program_);
   }
@@ -273,7 +273,7 @@ class ModelLowering {
     Home home = home_for(frame, node.results[0]);
     SweepJob job = job_for(frame, sweep, value.type, home, value.name.empty() ? "sweep" : value.name);
     job.origin = node.origin;
-    emit(frame, lower_sweep(job, plan(sweep, frame, value.type.dtype)));
+    emit(frame, job, plan(sweep, frame, value.type.dtype));
   }
   Schedule plan(const Sweep& sweep, const Frame& frame, DType type) const {
     int lanes = options_.lanes > 0 ? options_.lanes : options_.machine.vector_bytes / 4;
@@ -282,8 +282,10 @@ class ModelLowering {
 
   void lower_draw(Frame& frame, const Node& node, const Random& random) {
     Home home = home_for(frame, node.results[0]);
-    emit(frame, lower_random(random, frame.graph->type(node.results[0]), home, frame.homes.at(random.seed),
-                             frame.homes.at(random.step), program_.buffers, frame.scans));
+    emit(frame, Candidate{lower_random(random, frame.graph->type(node.results[0]), home, frame.homes.at(random.seed),
+                                       frame.homes.at(random.step), program_.buffers, frame.scans),
+                          {},
+                          {}});
   }
 
   // Copies a value to where it is wanted, unless it is there.
@@ -292,22 +294,30 @@ class ModelLowering {
     if (from.buffer == target.buffer && from.prefix == target.prefix) return;
     Sweep sweep = slice_of(*frame.graph, value, {});
     SweepJob job = job_for(frame, sweep, frame.graph->type(value), target, name);
-    emit(frame, lower_sweep(job, plan(sweep, frame, frame.graph->type(value).dtype)));
+    emit(frame, job, plan(sweep, frame, frame.graph->type(value).dtype));
   }
 
-  void emit(Frame& frame, LoweredKernel lowered) {
-    auto [known, fresh] = kernels_.try_emplace(shape_of(lowered.kernel), static_cast<int>(program_.kernels.size()));
-    if (fresh) {
-      lowered.kernel.name = kernel_names_.unique(lowered.kernel.name);
-      operations_ += static_cast<std::int64_t>(lowered.kernel.temps.size());
-      if (operations_ > program_limit) refuse("program-too-large", "this model", program_limit, lowered.kernel.origin);
-      if (lowered.kernel.comment.empty()) lowered.kernel.comment = comment_of(lowered.kernel.origin);
-      program_.kernels.push_back(std::move(lowered.kernel));
-    }
-    loop::Call call{known->second, std::move(lowered.buffers), {}};
-    for (std::size_t i = 0; i < frame.scans.size(); ++i) call.indices.push_back(Affine::axis(static_cast<AxisId>(i)));
-    frame.steps->push_back(std::move(call));
+  void emit(Frame& frame, const SweepJob& job, const Schedule& schedule) {
+    const auto with_tiling = [&](const Tiling& tiling) -> std::optional<LoweredKernel> {
+      std::optional<Schedule> other = descent::with_tiling(*job.sweep, schedule, tiling);
+      if (!other) return std::nullopt;
+      LoweredKernel lowered = lower_sweep(job, *other);
+      lowered.kernel.comment = comment_of(job.origin);
+      return lowered;
+    };
+    emit(frame, Candidate{lower_sweep(job, schedule), tiling_of(*job.sweep, schedule, job.type.shape), with_tiling});
   }
+  void emit(Frame& frame, Candidate candidate) {
+    Kernel& kernel = candidate.lowered.kernel;
+    const Span origin = kernel.origin;
+    kernel.comment = comment_of(origin);
+    lowered_operations_ += static_cast<std::int64_t>(kernel.temps.size());
+    kernels_.call(*frame.steps, frame.scans, std::move(candidate));
+    // Equal kernels will be one, so this bounds what is held on the way; the limit itself is for the finished kernels.
+    constexpr std::int64_t most_copies = 16;
+    if (lowered_operations_ > most_copies * program_limit) refuse_program(origin);
+  }
+  void refuse_program(const Span& at) { refuse("program-too-large", "this model", program_limit, at); }
 
   // -- scans ---------------------------------------------------------------------------------------------------------
 
@@ -411,9 +421,9 @@ class ModelLowering {
   std::map<std::string, BufferId> states_;
   std::map<std::pair<Buffer::Storage, std::string>, BufferId> ports_;
   UniqueNames buffer_names_, kernel_names_;
-  std::map<std::string, int> kernels_;  // by shape_of
+  KernelList kernels_;
+  std::int64_t lowered_operations_ = 0;
   std::map<ValueId, Home> next_aside_;
-  std::int64_t operations_ = 0;  // of all kernels
   Diagnostics wrong_;
   std::map<const Graph*, std::vector<NodeId>> last_uses_;
 };
@@ -426,6 +436,7 @@ Result<loop::Program> lower(const Model& model, const LowerOptions& options) {
   Result<loop::Program> program = plan_memory(std::move(lowered).value());
   if (!program) return program;
   const Diagnostics broken = loop::verify(*program);
+
   DESCENT_CHECK(broken.empty(), "lowering made a Loop program that is not well-formed:\n" + render(broken));
   return program;
 }

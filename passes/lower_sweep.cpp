@@ -41,6 +41,15 @@ std::vector<Blocks> blocks_of(Extent extent, std::int64_t tile) {
   return blocks;
 }
 
+// The two factors of what a fused reduction adds up, none of any other. They are kept apart through the expansion: a
+// product of constants would become one constant, rounded once too often.
+std::vector<ScalarId> factors_of(const Sweep& sweep) {
+  if (!sweep.order || !sweep.order->fused) return {};
+  const Apply* product = std::get_if<Apply>(&sweep.body.scalars.back().node);
+  DESCENT_CHECK(product && product->op == Op::mul, "lower: a fused reduction whose body is no product");
+  return product->operands;
+}
+
 class SweepLowering {
  public:
   SweepLowering(const SweepJob& job, const Schedule& schedule)
@@ -48,7 +57,8 @@ class SweepLowering {
         sweep_(*job.sweep),
         plan_(schedule),
         k_(job.name, job.comment, job.origin),
-        body_(expand(sweep_.body)),
+        factors_(factors_of(sweep_)),
+        body_(expand(sweep_.body, factors_)),
         emit_(k_, job, place_) {}
 
   LoweredKernel run() {
@@ -165,7 +175,7 @@ class SweepLowering {
     TempId guard = emit_.guards(sweep_);
     TempId joined;
     if (order().fused) {
-      auto [a, b] = emit_.factors(body_, guard);
+      auto [a, b] = emit_.factors(body_, factors_, guard);
       joined = k_.operation(Op::fma, {a, b, accumulator});
     } else {
       joined = combine(accumulator, emit_.body(body_, guard));
@@ -434,6 +444,7 @@ class SweepLowering {
   const Sweep& sweep_;
   const Schedule& plan_;
   KernelBuilder k_;
+  std::vector<ScalarId> factors_;  // in body_
   Body body_;
   std::vector<Affine> place_;  // of each axis, over the kernel's variables
   BodyEmitter emit_;

@@ -25,7 +25,8 @@ const Pass* find_pass(std::string_view name);
 struct LowerOptions {
   Machine machine;
   std::int64_t largest_batch = 64;
-  int lanes = 0;  // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
+  int lanes = 0;     // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
+  bool fuse = true;  // kernels into one another; without it one kernel per node, the same bits
 };
 
 // Called with each pass's name, the model before and after it, and the seconds it took.

@@ -129,4 +129,47 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Ma
   return plan;
 }
 
+std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, const Shape& shape) {
+  std::vector<std::optional<std::size_t>> dimension(sweep.axes.size());
+  for (std::size_t d = 0; d < sweep.landing.size(); ++d) {
+    const Index& index = sweep.landing[d];
+    if (index.through != no_scalar || !index.offset.is_axis() || index.offset.terms[0].axis < 0) return std::nullopt;
+    const auto axis = static_cast<std::size_t>(index.offset.terms[0].axis);
+    if (dimension[axis] || sweep.axes[axis].extent != shape[d]) return std::nullopt;
+    dimension[axis] = d;
+  }
+  Tiling tiling{shape, {}, {}, {}, schedule.lanes, schedule.vector_tile, schedule.row_tile};
+  for (AxisId axis : schedule.free) {
+    if (!dimension[static_cast<std::size_t>(axis)]) return std::nullopt;
+    tiling.free.push_back(*dimension[static_cast<std::size_t>(axis)]);
+  }
+  if (schedule.vector) tiling.vector = dimension[static_cast<std::size_t>(*schedule.vector)];
+  if (schedule.row) tiling.row = dimension[static_cast<std::size_t>(*schedule.row)];
+  const std::size_t covered = tiling.free.size() + (tiling.vector ? 1 : 0) + (tiling.row ? 1 : 0);
+  return covered == shape.size() ? std::optional(std::move(tiling)) : std::nullopt;
+}
+
+std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, const Tiling& tiling) {
+  const std::size_t rank = sweep.axes.size();
+  if (sweep.combiner != Combiner::none || own.scatters || sweep.landing.size() != rank) return std::nullopt;
+  if (rank == 0 || rank > tiling.shape.size()) return std::nullopt;
+  for (std::size_t d = 0; d < rank; ++d) {
+    if (sweep.axes[d].extent != tiling.shape[d]) return std::nullopt;
+    if (sweep.landing[d] != Index{Affine::axis(static_cast<AxisId>(d)), no_scalar}) return std::nullopt;
+  }
+  Schedule schedule;
+  if (rank < tiling.shape.size()) {  // one value for each row of the other
+    for (std::size_t d = 0; d < rank; ++d) schedule.free.push_back(static_cast<AxisId>(d));
+    return schedule;
+  }
+  if (own.lanes != tiling.lanes) return std::nullopt;
+  for (std::size_t d : tiling.free) schedule.free.push_back(static_cast<AxisId>(d));
+  if (tiling.vector) schedule.vector = static_cast<AxisId>(*tiling.vector);
+  if (tiling.row) schedule.row = static_cast<AxisId>(*tiling.row);
+  schedule.lanes = tiling.lanes;
+  schedule.vector_tile = tiling.vector_tile;
+  schedule.row_tile = tiling.row_tile;
+  return schedule;
+}
+
 }  // namespace descent

@@ -22,6 +22,20 @@ struct Schedule {
   bool scatters = false;
 };
 
+// A schedule by the dimensions of the result: what another sweep needs to run over the same tiles.
+struct Tiling {
+  Shape shape;
+  std::vector<std::size_t> free;
+  std::optional<std::size_t> vector, row;
+  int lanes = 1;
+  std::int64_t vector_tile = 1, row_tile = 1;
+};
+// Of a result of this shape; nothing when some axis does not have a dimension to itself.
+std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, const Shape& shape);
+// The tiling as the schedule of a sweep that computes the points of its result one by one, each of the same shape or of
+// its first axes only; nothing when `sweep` is another kind, or when its lanes, as `own` has them, are others.
+std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, const Tiling& tiling);
+
 // `lanes`: f32 elements of a vector; 1: no vectors.
 Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes);
 

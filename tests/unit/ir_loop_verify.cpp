@@ -97,6 +97,8 @@ const std::vector<Refused> refused = {
      "loop-dependence: kernel k: iterations of parallel loop i may touch the same place of w"},
     {"parallel i in 0 ..< 8 step 2 { serial j in i ..< i + 3 { w[j, 0] = 0.0 } }",
      "loop-dependence: kernel k: iterations of parallel loop i may touch the same place of w"},
+    {"parallel i in 0 ..< 3 { serial j in 0 ..< 3 { w[i + 2*j, 0] = 0.0 } }",
+     "loop-dependence: kernel k: iterations of parallel loop i may touch the same place of w"},
     {"parallel b in 0 ..< batch { w[@l[b], 0] = 0.0 }",
      "loop-dependence: kernel k: iterations of parallel loop b may touch the same place of w: a store's place does "
      "not depend on b"},
@@ -124,6 +126,8 @@ TEST_CASE("the Loop verifier says why a kernel is refused", "[loop]") {
 
 TEST_CASE("the Loop verifier lets sound kernels pass", "[loop]") {
   const std::vector<std::string> bodies = {
+      "parallel i in 0 ..< 2 { serial j in 0 ..< 3 { w[i + 2*j, 0] = 0.0 } }",
+      "parallel i in 0 ..< 3 { serial j in 0 ..< 9 step 3 { w[i + j, 0] = w[j + i, 1] } }",
       "serial i in 0 ..< 8 step 4 { vector j in 0 ..< 4 { w[i + j, 0] = 0.0 } }",
       "serial i in 0 ..< 10 step 4 { serial j in i ..< min(i + 4, 10) { w[j, 0] = 0.0 } }",
       "serial i in 0 ..< 10 step 4 { serial j in 0 ..< min(4, 10 - i) { w[i + j, 0] = 0.0 } }",

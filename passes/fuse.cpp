@@ -1,0 +1,324 @@
+#include "passes/fuse.h"
+
+#include <algorithm>
+
+#include "ir/loop_verify.h"
+#include "ir/match.h"
+#include "passes/kernel_tools.h"
+
+namespace descent {
+namespace {
+
+using loop::Array;
+using loop::Block;
+using loop::For;
+using loop::Kernel;
+using loop::Ranges;
+using loop::Statement;
+
+// More than this in one kernel costs a back end more time than a call costs at run time.
+constexpr std::size_t most_temps = 512, most_parameters = 24;
+
+bool same_bounds(const For& a, const For& b) {
+  return a.kind == b.kind && a.begin == b.begin && a.end == b.end && a.step == b.step;
+}
+
+// Both kernels' arrays, variables and temps in one numbering; the bodies are still apart.
+struct Joined {
+  LoweredKernel lowered;  // with the first kernel's body
+  Block second;
+};
+
+Array::Role both(Array::Role a, Array::Role b) { return a == b ? a : Array::Role::update; }
+
+class Joiner {
+ public:
+  Joiner(const LoweredKernel& first, const LoweredKernel& second) : first_(first), second_(second) {}
+
+  Joined join() {
+    Kernel& kernel = joined_.lowered.kernel;
+    parameters(first_, first_names_);
+    parameters(second_, second_names_);
+    kernel.parameters = static_cast<int>(kernel.arrays.size());
+    locals(first_.kernel, first_names_);
+    locals(second_.kernel, second_names_);
+    kernel.indices = first_.kernel.indices;
+    kernel.variables = first_.kernel.variables;
+    kernel.temps = first_.kernel.temps;
+    append(kernel.variables, second_.kernel.variables, second_.kernel.indices, second_names_.variables);
+    append(kernel.temps, second_.kernel.temps, 0, second_names_.temps);
+    kernel.name = second_.kernel.name;
+    kernel.comment = both_comments();
+    kernel.origin = first_.kernel.origin;
+    kernel.body = renamed(first_.kernel.body, first_names_);
+    joined_.second = renamed(second_.kernel.body, second_names_);
+    return std::move(joined_);
+  }
+
+ private:
+  // A buffer that both take is one parameter.
+  void parameters(const LoweredKernel& from, Renaming& names) {
+    Kernel& kernel = joined_.lowered.kernel;
+    std::vector<loop::BufferId>& buffers = joined_.lowered.buffers;
+    for (int i = 0; i < from.kernel.parameters; ++i) {
+      const Array& array = from.kernel.arrays[static_cast<std::size_t>(i)];
+      const loop::BufferId buffer = from.buffers[static_cast<std::size_t>(i)];
+      const auto known = std::find(buffers.begin(), buffers.end(), buffer);
+      names.arrays.push_back(static_cast<loop::ArrayId>(known - buffers.begin()));
+      if (known != buffers.end()) {
+        Array::Role& role = kernel.arrays[static_cast<std::size_t>(known - buffers.begin())].role;
+        role = both(role, array.role);
+      } else {
+        add(array);
+        buffers.push_back(buffer);
+      }
+    }
+  }
+  void locals(const Kernel& from, Renaming& names) {
+    for (std::size_t i = static_cast<std::size_t>(from.parameters); i < from.arrays.size(); ++i) {
+      names.arrays.push_back(static_cast<loop::ArrayId>(joined_.lowered.kernel.arrays.size()));
+      add(from.arrays[i]);
+    }
+  }
+  void add(Array array) {
+    std::vector<Array>& arrays = joined_.lowered.kernel.arrays;
+    const std::string wanted = array.name;
+    const auto taken = [&] {
+      return std::any_of(arrays.begin(), arrays.end(), [&](const Array& other) { return other.name == array.name; });
+    };
+    for (int number = 2; taken(); ++number) array.name = wanted + "_" + std::to_string(number);
+    arrays.push_back(std::move(array));
+  }
+  // The second kernel's own entries behind the first one's; the first `shared` are the same in both.
+  template <class T>
+  static void append(std::vector<T>& all, const std::vector<T>& more, int shared, std::vector<int>& names) {
+    for (int i = 0; i < static_cast<int>(more.size()); ++i) {
+      names.push_back(i < shared ? i : static_cast<int>(all.size()));
+      if (i >= shared) all.push_back(more[static_cast<std::size_t>(i)]);
+    }
+  }
+
+  // Line by line, each once.
+  std::string both_comments() const {
+    const std::string &first = first_.kernel.comment, &second = second_.kernel.comment;
+    const bool is_new = ("\n" + first + "\n").find("\n" + second + "\n") == std::string::npos;
+    return is_new ? first + "\n" + second : first;
+  }
+
+  const LoweredKernel& first_;
+  const LoweredKernel& second_;
+  Renaming first_names_, second_names_;
+  Joined joined_;
+};
+
+class LoopFusion {
+ public:
+  LoopFusion(const Kernel& kernel, Ranges ranges) : kernel_(kernel), ranges_(std::move(ranges)) {}
+
+  // Puts `second` behind `first`, its loops into those of `first` where they fit. At the top all of them must.
+  bool merge(Block& first, const Block& second, bool is_top) {
+    for (const Statement& statement : second) {
+      const For* loop = std::get_if<For>(&statement.node);
+      if (loop && attach(first, statement, *loop)) continue;
+      if (loop && is_top) return false;
+      first.push_back(statement);
+    }
+    return true;
+  }
+
+ private:
+  // The last loop of `block` that takes this one in; none when something that must come before stands behind it.
+  bool attach(Block& block, const Statement& statement, const For& loop) {
+    for (std::size_t at = block.size(); at-- > 0;) {
+      const For* host = std::get_if<For>(&block[at].node);
+      if (host && same_bounds(*host, loop)) {
+        if (std::optional<For> joined = join(*host, loop)) {
+          block[at].node = std::move(*joined);
+          return true;
+        }
+      }
+      if (!commute(block[at], statement, ranges_)) return false;
+    }
+    return false;
+  }
+
+  std::optional<For> join(const For& host, const For& guest) {
+    Renaming one_variable;
+    for (loop::VariableId id = 0; id <= guest.variable; ++id) one_variable.variables.push_back(id);
+    one_variable.variables.back() = host.variable;
+    For joined = host;
+    ranges_.open(host.variable, host.begin, host.end, host.step);
+    // Whether iterations meet does not depend on how the bodies join: asked first, of the bodies side by side.
+    Block guest_body = renamed(guest.body, one_variable);
+    joined.body.insert(joined.body.end(), guest_body.begin(), guest_body.end());
+    const bool is_apart = loop::why_dependent(kernel_, joined, ranges_).empty();
+    if (is_apart) {
+      joined.body = host.body;
+      merge(joined.body, guest_body, false);
+    }
+    ranges_.close();
+    return is_apart ? std::optional(std::move(joined)) : std::nullopt;
+  }
+
+  const Kernel& kernel_;
+  Ranges ranges_;
+};
+
+// -- store to load ---------------------------------------------------------------------------------------------------
+
+bool same_place(const std::vector<loop::Subscript>& a, const std::vector<loop::Subscript>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x.offset == y.offset && x.through == y.through; });
+}
+
+class Forwarding {
+ public:
+  explicit Forwarding(Kernel& kernel) {
+    for (std::size_t i = 0; i < kernel.temps.size(); ++i) values_.temps.push_back(static_cast<loop::TempId>(i));
+    kernel.body = block(kernel.body, {});
+    kernel.body = renamed(kernel.body, values_);
+  }
+
+ private:
+  using Known = std::vector<loop::Store>;  // the last store to each place, with the values that stand for its temps
+
+  Block block(const Block& statements, Known known) {
+    Block result;
+    for (const Statement& statement : statements) {
+      const auto* let = std::get_if<loop::Let>(&statement.node);
+      if (let && forward(*let, known)) continue;
+      result.push_back(statement);
+      match(
+          result.back().node, [](const loop::Let&) {}, [](const loop::Declare&) {},
+          [&](const loop::Store& store) {
+            forget(statement, known);  // it may be the same place by another name
+            known.push_back({store.array, places(store.at), values_.temps[static_cast<std::size_t>(store.value)]});
+          },
+          [&](loop::If& branch) {
+            branch.then = block(branch.then, known);
+            forget(statement, known);
+          },
+          [&](For& loop) {
+            forget(statement, known);  // an earlier iteration may have stored
+            loop.body = block(loop.body, known);
+          });
+    }
+    return result;
+  }
+
+  std::vector<loop::Subscript> places(std::vector<loop::Subscript> at) const {
+    for (loop::Subscript& subscript : at) {
+      if (subscript.through != loop::no_temp) {
+        subscript.through = values_.temps[static_cast<std::size_t>(subscript.through)];
+      }
+    }
+    return at;
+  }
+
+  bool forward(const loop::Let& let, const Known& known) {
+    const auto* load = std::get_if<loop::Load>(&let.value);
+    if (!load || load->guard != loop::no_temp) return false;
+    const std::vector<loop::Subscript> at = places(load->at);
+    for (auto fact = known.rbegin(); fact != known.rend(); ++fact) {
+      if (fact->array != load->array || !same_place(fact->at, at)) continue;
+      values_.temps[static_cast<std::size_t>(let.temp)] = fact->value;
+      return true;
+    }
+    return false;
+  }
+
+  static void forget(const Statement& statement, Known& known) {
+    for (const Touch& touch : touches_of(statement)) {
+      if (touch.is_store) std::erase_if(known, [&](const loop::Store& fact) { return fact.array == touch.array; });
+    }
+  }
+
+  Renaming values_;
+};
+
+// A loop that came to stand inside another one of its name gets a name of its own.
+void name_apart(Kernel& kernel, Block& block, std::vector<std::string>& open) {
+  for (Statement& statement : block) {
+    if (auto* branch = std::get_if<loop::If>(&statement.node)) name_apart(kernel, branch->then, open);
+    auto* loop = std::get_if<For>(&statement.node);
+    if (!loop) continue;
+    std::string& name = kernel.variables[static_cast<std::size_t>(loop->variable)];
+    const std::string wanted = name;
+    for (int number = 2; std::count(open.begin(), open.end(), name) > 0; ++number) {
+      name = wanted + "_" + std::to_string(number);
+    }
+    open.push_back(name);
+    name_apart(kernel, loop->body, open);
+    open.pop_back();
+  }
+}
+
+// The block without stores to the arrays marked true.
+Block without_stores(const Block& block, const std::vector<bool>& dead) {
+  Block result;
+  for (const Statement& statement : block) {
+    const auto* store = std::get_if<loop::Store>(&statement.node);
+    if (store && dead[static_cast<std::size_t>(store->array)]) continue;
+    result.push_back(statement);
+    if (auto* loop = std::get_if<For>(&result.back().node)) loop->body = without_stores(loop->body, dead);
+    if (auto* branch = std::get_if<loop::If>(&result.back().node)) branch->then = without_stores(branch->then, dead);
+  }
+  return result;
+}
+
+void remove_parameters(LoweredKernel& lowered, const std::vector<bool>& dead) {
+  Kernel& kernel = lowered.kernel;
+  Renaming names;
+  std::vector<Array> arrays;
+  std::vector<loop::BufferId> buffers;
+  for (std::size_t i = 0; i < kernel.arrays.size(); ++i) {
+    names.arrays.push_back(static_cast<loop::ArrayId>(arrays.size()));
+    if (dead[i]) continue;
+    arrays.push_back(kernel.arrays[i]);
+    if (i < lowered.buffers.size()) buffers.push_back(lowered.buffers[i]);
+  }
+  kernel.body = renamed(without_stores(kernel.body, dead), names);
+  kernel.arrays = std::move(arrays);
+  kernel.parameters = static_cast<int>(buffers.size());
+  lowered.buffers = std::move(buffers);
+}
+
+}  // namespace
+
+Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::vector<Range>& indices,
+            std::int64_t largest_batch) {
+  Joined joined = Joiner(first, second).join();
+  Kernel& kernel = joined.lowered.kernel;
+  if (kernel.temps.size() > most_temps || joined.lowered.buffers.size() > most_parameters) {
+    return {std::nullopt, "together they are too large"};
+  }
+  Ranges ranges(largest_batch);
+  for (std::size_t i = 0; i < indices.size(); ++i) ranges.open(static_cast<loop::VariableId>(i), indices[i]);
+  Block body = kernel.body;
+  if (!LoopFusion(kernel, std::move(ranges)).merge(body, joined.second, true)) {
+    return {std::nullopt, "their loops differ, or an iteration of one needs several of the other"};
+  }
+  kernel.body = std::move(body);
+  std::vector<std::string> open(kernel.variables.begin(), kernel.variables.begin() + kernel.indices);
+  name_apart(kernel, kernel.body, open);
+  return {std::move(joined.lowered), {}};
+}
+
+void forward_stores(LoweredKernel& lowered, const std::function<bool(loop::BufferId)>& is_private) {
+  Kernel& kernel = lowered.kernel;
+  Forwarding{kernel};
+  std::vector<bool> loaded(kernel.arrays.size(), false), dead(kernel.arrays.size(), false);
+  for (const Statement& statement : kernel.body) {
+    for (const Touch& touch : touches_of(statement)) {
+      if (!touch.is_store) loaded[static_cast<std::size_t>(touch.array)] = true;
+    }
+  }
+  for (std::size_t i = 0; i < lowered.buffers.size(); ++i) {
+    if (loaded[i]) continue;
+    kernel.arrays[i].role = Array::Role::write;
+    dead[i] = is_private(lowered.buffers[i]);
+  }
+  if (std::count(dead.begin(), dead.end(), true) > 0) remove_parameters(lowered, dead);
+}
+
+}  // namespace descent

@@ -1,0 +1,36 @@
+// Two kernels that follow one another as one, and what that saves.
+//
+//   parallel b { serial j step 8 { vector v { s[b, j+v] = x[b, j+v] + bias[j+v] } } }
+//   parallel b { serial j step 8 { vector v { y[b, j+v] = max(s[b, j+v], 0.0) } } }
+// → parallel b { serial j step 8 { vector v { let t = x[b, j+v] + bias[j+v]; s[b, j+v] = t; y[b, j+v] = max(t, 0.0) } }
+// }
+//
+// A loop of the second kernel joins the loop of the first that runs over the same numbers, when it may move up to it
+// and different iterations of the two touch no common place: the same test that makes a loop parallel. Their bodies
+// join in the same way. So neither the bits nor the parallel axes can change, and no operation is named here: chains
+// of elementwise sweeps, rows with several reductions, and what follows a contraction on its register tile are one
+// rule.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "passes/lower_sweep.h"
+
+namespace descent {
+
+struct Fusion {
+  std::optional<LoweredKernel> kernel;
+  std::string why_not;  // when there is none
+};
+// The two as one kernel, all loops of the second inside loops of the first. Both have the same index parameters,
+// `indices` their ranges.
+Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::vector<Range>& indices,
+            std::int64_t largest_batch);
+
+// What a store has just written is not loaded again. Then, of buffers that `is_private` says nobody else sees, those
+// that are no longer loaded are not written either and are parameters no more.
+void forward_stores(LoweredKernel& lowered, const std::function<bool(loop::BufferId)>& is_private);
+
+}  // namespace descent

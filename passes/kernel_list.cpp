@@ -1,0 +1,206 @@
+#include "passes/kernel_list.h"
+
+#include <algorithm>
+
+#include "ir/match.h"
+#include "passes/fuse.h"
+#include "passes/kernel_tools.h"
+
+namespace descent {
+namespace {
+
+using loop::Array;
+using loop::BufferId;
+using loop::Kernel;
+using loop::Steps;
+
+// How many calls back a partner is looked for.
+constexpr std::size_t farthest = 16;
+
+// The kernel's text without the names of kernel, arrays and variables: equal for kernels that do the same.
+std::string shape_of(Kernel kernel) {
+  kernel.name = "kernel";
+  kernel.comment.clear();
+  kernel.origin = {};
+  for (std::size_t i = 0; i < kernel.arrays.size(); ++i) kernel.arrays[i].name = "a" + std::to_string(i);
+  for (std::size_t i = 0; i < kernel.variables.size(); ++i) kernel.variables[i] = "v" + std::to_string(i);
+  return print(kernel);
+}
+
+bool writes(const LoweredKernel& lowered, std::size_t parameter) {
+  return lowered.kernel.arrays[parameter].role != Array::Role::read;
+}
+
+// Calls visit(parameter of a, parameter of b) for every buffer that both take.
+void for_each_shared(const LoweredKernel& a, const LoweredKernel& b,
+                     const std::function<void(std::size_t, std::size_t)>& visit) {
+  for (std::size_t i = 0; i < a.buffers.size(); ++i) {
+    for (std::size_t j = 0; j < b.buffers.size(); ++j) {
+      if (a.buffers[i] == b.buffers[j]) visit(i, j);
+    }
+  }
+}
+
+// Must the later of the two calls stay behind the earlier one?
+bool depend(const LoweredKernel& a, const LoweredKernel& b) {
+  bool result = false;
+  for_each_shared(a, b, [&](std::size_t i, std::size_t j) { result = result || writes(a, i) || writes(b, j); });
+  return result;
+}
+
+std::vector<Range> indices_of(const std::vector<Axis>& scans) {
+  std::vector<Range> indices;
+  for (const Axis& scan : scans) indices.push_back({0, scan.extent.size});
+  return indices;
+}
+
+}  // namespace
+
+// What one of them stores and the other loads, or an array of several elements that both load.
+bool KernelList::worthwhile(const LoweredKernel& host, const LoweredKernel& guest) {
+  bool result = false;
+  for_each_shared(host, guest, [&](std::size_t i, std::size_t) {
+    result = result || writes(host, i) || !host.kernel.arrays[i].shape.empty();
+  });
+  return result;
+}
+
+// Register tiles stay apart: each wants all registers. So do arrays that are changed in place: on a tile of rows the
+// weights and their moments are dozens of streams, slower than a pass of their own (design, section 5).
+bool KernelList::crowds_tile(const Entry& host, const Candidate& guest) {
+  if (guest.tiling && guest.tiling->row_tile > 1) return true;
+  if (!host.tiling || host.tiling->row_tile <= 1) return false;
+  for (std::size_t i = 0; i < guest.lowered.buffers.size(); ++i) {
+    const Array& array = guest.lowered.kernel.arrays[i];
+    if (array.role == Array::Role::update && !array.shape.empty()) return true;
+  }
+  return false;
+}
+
+bool KernelList::join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest) {
+  if (crowds_tile(host, guest) || !worthwhile(host.lowered, guest.lowered)) return false;
+  const auto attempt = [&](const LoweredKernel& kernel) {
+    Fusion fusion = fuse(host.lowered, kernel, indices_of(scans), largest_batch_);
+    if (!fusion.kernel) return false;
+    host.lowered = std::move(*fusion.kernel);
+    return true;
+  };
+  if (host.tiling && guest.with_tiling) {
+    std::optional<LoweredKernel> alike = guest.with_tiling(*host.tiling);
+    if (alike && attempt(*alike)) return true;
+  }
+  return attempt(guest.lowered);
+}
+
+// The two may meet where the earlier call stands, when the later one needs nothing in between; or behind all others,
+// when none of those needs the earlier one.
+void KernelList::call(Steps& steps, const std::vector<Axis>& scans, Candidate candidate) {
+  keep_proven_parallel(candidate.lowered.kernel, indices_of(scans), largest_batch_);
+  bool can_move_up = true;
+  for (std::size_t back = 0; fuses_ && back < std::min(farthest, steps.size()); ++back) {
+    const std::size_t place = steps.size() - 1 - back;
+    auto* earlier = std::get_if<loop::Call>(&steps[place]);
+    if (!earlier) break;
+    Entry& host = entry(*earlier);
+    if ((can_move_up || can_move_down(steps, place)) && join(host, scans, candidate)) {
+      earlier->buffers = host.lowered.buffers;
+      const auto from = steps.begin() + static_cast<std::ptrdiff_t>(place);
+      if (!can_move_up) std::rotate(from, from + 1, steps.end());
+      return;
+    }
+    can_move_up = can_move_up && !depend(host.lowered, candidate.lowered);
+  }
+  loop::Call call{static_cast<loop::KernelId>(entries_.size()), candidate.lowered.buffers, {}};
+  for (std::size_t i = 0; i < scans.size(); ++i) call.indices.push_back(Affine::axis(static_cast<AxisId>(i)));
+  steps.push_back(std::move(call));
+  entries_.push_back({std::move(candidate.lowered), std::move(candidate.tiling)});
+}
+
+bool KernelList::can_move_down(const Steps& steps, std::size_t place) {
+  const LoweredKernel& moved = entry(std::get<loop::Call>(steps[place])).lowered;
+  for (std::size_t later = place + 1; later < steps.size(); ++later) {
+    const auto* call = std::get_if<loop::Call>(&steps[later]);
+    if (!call || depend(moved, entry(*call).lowered)) return false;
+  }
+  return true;
+}
+
+// -- the end ---------------------------------------------------------------------------------------------------------
+
+void KernelList::count_users(const Steps& steps) {
+  for (const auto& step : steps) {
+    match(
+        step, [this](const loop::Repeat& repeat) { count_users(repeat.steps); },
+        [this](const loop::Call& call) {
+          for (BufferId id : call.buffers) ++users_[static_cast<std::size_t>(id)];
+        });
+  }
+}
+
+void KernelList::place(Steps& steps, loop::Program& program,
+                       const std::function<std::string(const std::string&)>& name) {
+  const auto is_private = [this](BufferId id) {
+    return buffer(id).storage == loop::Buffer::Storage::arena && users_[static_cast<std::size_t>(id)] == 1;
+  };
+  for (auto& step : steps) {
+    match(
+        step, [&](loop::Repeat& repeat) { place(repeat.steps, program, name); },
+        [&](loop::Call& call) {
+          LoweredKernel& lowered = entry(call).lowered;
+          forward_stores(lowered, is_private);
+          call.buffers = lowered.buffers;
+          const auto number = static_cast<loop::KernelId>(program.kernels.size());
+          auto [known, fresh] = made_.try_emplace(shape_of(lowered.kernel), number);
+          call.kernel = known->second;
+          if (!fresh) return;
+          lowered.kernel.name = name(lowered.kernel.name);
+          program.kernels.push_back(std::move(lowered.kernel));
+        });
+  }
+}
+
+namespace {
+
+void renumber(Steps& steps, const std::vector<BufferId>& to) {
+  for (auto& step : steps) {
+    match(
+        step, [&](loop::Repeat& repeat) { renumber(repeat.steps, to); },
+        [&](loop::Call& call) {
+          for (BufferId& id : call.buffers) id = to[static_cast<std::size_t>(id)];
+        });
+  }
+}
+
+// Temporaries that no call takes have no place to be planned.
+void drop_unused_buffers(loop::Program& program, const std::vector<int>& users) {
+  std::vector<BufferId> to(program.buffers.size(), -1);
+  std::vector<loop::Buffer> kept;
+  for (std::size_t id = 0; id < to.size(); ++id) {
+    loop::Buffer& buffer = program.buffers[id];
+    if (buffer.storage == loop::Buffer::Storage::arena && users[id] == 0) continue;
+    to[id] = static_cast<BufferId>(kept.size());
+    kept.push_back(std::move(buffer));
+  }
+  program.buffers = std::move(kept);
+  for (loop::Entry& entry : program.entries) {
+    for (auto* ports : {&entry.inputs, &entry.outputs}) {
+      for (BufferId& id : *ports) id = to[static_cast<std::size_t>(id)];
+    }
+    renumber(entry.steps, to);
+  }
+}
+
+}  // namespace
+
+void KernelList::finish(loop::Program& program, const std::function<std::string(const std::string&)>& name) {
+  const auto recount = [&] {
+    users_.assign(program.buffers.size(), 0);
+    for (const loop::Entry& entry : program.entries) count_users(entry.steps);
+  };
+  recount();
+  for (loop::Entry& entry : program.entries) place(entry.steps, program, name);
+  recount();
+  drop_unused_buffers(program, users_);
+}
+
+}  // namespace descent

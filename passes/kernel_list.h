@@ -1,0 +1,59 @@
+// The kernels of a program in the making: each new one joins an earlier call of its entry if that saves traffic; at the
+// end what only one kernel sees is not stored, and equal kernels are one.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/loop.h"
+#include "passes/lower_sweep.h"
+#include "passes/schedule.h"
+
+namespace descent {
+
+// A kernel to be called, and how it may be lowered anew to run over another one's tiles.
+struct Candidate {
+  LoweredKernel lowered;
+  std::optional<Tiling> tiling;
+  std::function<std::optional<LoweredKernel>(const Tiling&)> with_tiling;
+};
+
+class KernelList {
+ public:
+  KernelList(const std::vector<loop::Buffer>& buffers, std::int64_t largest_batch, bool fuses)
+      : buffers_(buffers), largest_batch_(largest_batch), fuses_(fuses) {}
+
+  // Puts a call behind `steps`, or joins it with one of the last calls there. Until finish() a Call's kernel is a
+  // number of this list.
+  void call(loop::Steps& steps, const std::vector<Axis>& scans, Candidate candidate);
+
+  // Gives the program its kernels, one for all that are equal, and drops the buffers that nothing uses any more.
+  // `name` makes a kernel's name unique.
+  void finish(loop::Program& program, const std::function<std::string(const std::string&)>& name);
+
+ private:
+  struct Entry {
+    LoweredKernel lowered;
+    std::optional<Tiling> tiling;
+  };
+  bool join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest);
+  static bool worthwhile(const LoweredKernel& host, const LoweredKernel& guest);
+  static bool crowds_tile(const Entry& host, const Candidate& guest);
+  bool can_move_down(const loop::Steps& steps, std::size_t place);
+  Entry& entry(const loop::Call& call) { return entries_[static_cast<std::size_t>(call.kernel)]; }
+  const loop::Buffer& buffer(loop::BufferId id) const { return buffers_[static_cast<std::size_t>(id)]; }
+  void count_users(const loop::Steps& steps);
+  void place(loop::Steps& steps, loop::Program& program, const std::function<std::string(const std::string&)>& name);
+
+  const std::vector<loop::Buffer>& buffers_;
+  std::int64_t largest_batch_;
+  bool fuses_;
+  std::vector<Entry> entries_;
+  std::vector<int> users_;                      // calls per buffer
+  std::map<std::string, loop::KernelId> made_;  // by shape
+};
+
+}  // namespace descent
