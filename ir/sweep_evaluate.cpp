@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "ir/combine.h"
 #include "ir/match.h"
 
 namespace descent {
@@ -20,23 +20,6 @@ double apply(Op op, DType operand_type, DType type, const std::vector<double>& o
   std::vector<Word> words;
   for (const double operand : operands) words.push_back(word_of(operand, operand_type));
   return double_of(apply_exact(op, operand_type, type, words.data()), type);
-}
-
-double identity_of(Combiner combiner, DType type) {
-  const bool real = is_float(type);
-  switch (combiner) {
-    case Combiner::max:
-      return real ? -std::numeric_limits<double>::infinity() : std::numeric_limits<std::int32_t>::min();
-    case Combiner::min:
-      return real ? std::numeric_limits<double>::infinity() : std::numeric_limits<std::int32_t>::max();
-    case Combiner::product:
-      return 1;
-    case Combiner::none:
-    case Combiner::sum:
-    case Combiner::argmax:
-      return 0;
-  }
-  return 0;
 }
 
 class SweepEvaluator {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/combine.h"
 #include "passes/graph_tools.h"
-#include "passes/lower_sweep.h"
 #include "passes/sweep_tools.h"
 
 namespace descent {

@@ -1,9 +1,9 @@
 #include "passes/lower_sweep.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 
+#include "ir/combine.h"
 #include "ir/loop_builder.h"
 #include "ir/match.h"
 #include "passes/body_emitter.h"
@@ -453,32 +453,6 @@ class SweepLowering {
 };
 
 }  // namespace
-
-double identity_of(Combiner combiner, DType type) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  auto least = [&]() -> double {
-    if (is_float(type)) return -infinity;
-    return type == DType::i32 ? -2147483648.0 : 0.0;
-  };
-  auto greatest = [&]() -> double {
-    if (is_float(type)) return infinity;
-    if (type == DType::i32) return 2147483647.0;
-    return type == DType::u32 ? 4294967295.0 : (type == DType::u8 ? 255.0 : 1.0);
-  };
-  switch (combiner) {
-    case Combiner::none:
-    case Combiner::sum:
-    case Combiner::argmax:
-      return 0;
-    case Combiner::product:
-      return 1;
-    case Combiner::max:
-      return least();
-    case Combiner::min:
-      return greatest();
-  }
-  return 0;
-}
 
 LoweredKernel lower_sweep(const SweepJob& job, const Schedule& schedule) { return SweepLowering(job, schedule).run(); }
 

@@ -37,7 +37,4 @@ struct LoweredKernel {
 };
 LoweredKernel lower_sweep(const SweepJob& job, const Schedule& schedule);
 
-// The value an accumulator starts from.
-double identity_of(Combiner combiner, DType type);
-
 }  // namespace descent
