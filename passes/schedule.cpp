@@ -1,6 +1,7 @@
 #include "passes/schedule.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "passes/sweep_tools.h"
 
@@ -40,6 +41,34 @@ std::vector<AxisId> axes_landing_alone(const Sweep& sweep) {
     if (own.size() == 1 && !std::count(alone.begin(), alone.end(), own[0])) alone.push_back(own[0]);
   }
   return alone;
+}
+
+// Whether two values of the axis land apart whatever the other axes do: in some landing dimension one step of it goes
+// further than all others together.
+bool lands_apart(const Sweep& sweep, AxisId axis) {
+  return std::any_of(sweep.landing.begin(), sweep.landing.end(), [&](const Index& index) {
+    if (index.through != no_scalar) return false;
+    double others = 0;  // how far they reach
+    for (const Term& term : index.offset.terms) {
+      if (term.axis < 0 || term.axis == axis) continue;
+      const Extent extent = sweep.axes[static_cast<std::size_t>(term.axis)].extent;
+      if (extent.is_batch()) return false;
+      others += std::abs(static_cast<double>(term.coefficient)) * static_cast<double>(extent.size - 1);
+    }
+    return std::abs(static_cast<double>(index.offset.coefficient(axis))) > others;
+  });
+}
+
+// The outermost loop runs on threads: an axis that lands apart comes first, if there is one.
+//   [2*i + j, j]   j before i: for two i some j would meet in the first dimension, though never in the second as well
+void choose_parallel(const Sweep& sweep, Schedule& plan) {
+  const auto is_real = [&](AxisId axis) { return sweep.axes[static_cast<std::size_t>(axis)].extent.size != 1; };
+  const auto first = std::find_if(plan.free.begin(), plan.free.end(), is_real);
+  if (first == plan.free.end()) return;
+  const auto apart =
+      std::find_if(first, plan.free.end(), [&](AxisId axis) { return is_real(axis) && lands_apart(sweep, axis); });
+  plan.parallel = apart != plan.free.end();
+  if (plan.parallel) std::rotate(first, apart, apart + 1);
 }
 
 int widest_element(const Sweep& sweep, const Graph& graph, DType result) {
@@ -126,6 +155,7 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Ma
     }
   }
   std::erase_if(plan.free, [&](AxisId axis) { return axis == plan.vector || axis == plan.row; });
+  choose_parallel(sweep, plan);
   return plan;
 }
 
