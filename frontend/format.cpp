@@ -183,7 +183,7 @@ class Layout {
 
   // Where a comment stands before a line that begins with `first`: a closing bracket belongs to what it ends.
   std::size_t beside(const Piece* first) const {
-    const bool continues = first && !first->statement && !is_one_of(*first, ")", "]", "}");
+    const bool continues = first && !first->statement && !is_one_of(*first, ")", "]", "{", "}");
     if (open_.empty()) return !continues ? 0 : is_sign(*first, "->") ? 3 : declaration_ == "fn" ? 6 : 4;
     if (open_.back().brace) return 2 * braces() + (continues ? 4 : 0);
     return open_.back().hanging ? open_.back().indent + 2 : open_.back().column + 1;

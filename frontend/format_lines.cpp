@@ -68,6 +68,7 @@ void mark_blocks(std::vector<Spaced>& tokens) {
   bool settings = false;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     Piece& piece = tokens[i].piece;
+    if (is_sign(piece, "{")) piece.statement = false;  // even on a line of its own it belongs to what stands above
     if (open.empty() && piece.statement) settings = piece.text == "train";
     if (settings && !open.empty() && brackets == 0 && is_sign(tokens[i - 1].piece, ",")) piece.statement = true;
     if (piece.kind != Token::Kind::sign) continue;

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "frontend/format_lines.h"
@@ -137,6 +138,8 @@ TEST_CASE("one layout: before and after") {
       {"model m() { a = b }", "model m() { a = b }\n"},
       {"model m() { # why\n}", "model m() {  # why\n}\n"},
       {"model m() # why\n{ a = b\n}", "model m()  # why\n{\n  a = b\n}\n"},
+      {"train t = m()\n{ batch = 1, seed = 2\nepochs = 3\n}",
+       "train t = m() {\n  batch = 1, seed = 2\n  epochs = 3\n}\n"},
       {"train t = m() { batch=1,epochs=2\ndata {x=csv( \"a  b\" ),y = 1} }",
        "train t = m() {\n  batch = 1, epochs = 2\n  data { x = csv(\"a  b\"), y = 1 }\n}\n"},
       {"train t = m() {\ndata { x = 1,\ny = 2 } }", "train t = m() {\n  data {\n    x = 1,\n    y = 2\n  }\n}\n"},
@@ -216,6 +219,40 @@ TEST_CASE("comments anywhere are kept, and the layout stays a fixed point") {
     RC_ASSERT(words_of(layout) == words_of(text));
     RC_ASSERT(formatted(layout) == layout);
   }));
+}
+
+// Line ends put in and taken out, comments put in: anywhere between two tokens.
+std::string broken(const std::string& text, std::mt19937& random) {
+  frontend::Reporter reporter;
+  std::string result;
+  std::uint32_t end = 0;
+  for (const frontend::Token& token : frontend::tokenize(source_of(text), reporter)) {
+    if (token.kind == frontend::Token::Kind::newline) continue;
+    const std::string gap = text.substr(end, token.begin - end);
+    const auto dice = random() % 60;
+    const bool plain = gap.find('#') == std::string::npos;
+    result += plain && dice == 0 ? "\n" : plain && dice == 1 ? " " : dice == 2 ? gap + "# put in\n" : gap;
+    result += text.substr(token.begin, token.end - token.begin);
+    end = token.end;
+  }
+  return result + text.substr(end);
+}
+
+TEST_CASE("wherever lines end and comments stand, nothing is lost and the layout is a fixed point") {
+  std::mt19937 random(1);
+  int parsed = 0;
+  for (int round = 0; round < 20; ++round) {
+    for (const auto& [path, text] : corpus()) {
+      const std::string other = broken(text, random);
+      if (!frontend::parse(source_of(other))) continue;
+      ++parsed;
+      INFO(path << "\n" << other);
+      const std::string layout = formatted(other);
+      REQUIRE(words_of(layout) == words_of(other));
+      REQUIRE(formatted(layout) == layout);
+    }
+  }
+  CHECK(parsed > 300);
 }
 
 TEST_CASE("what only grows by being lined up does not grow without end") {
