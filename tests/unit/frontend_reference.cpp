@@ -6,7 +6,8 @@
 //   descent error id=ID      a file that fails with ID and exactly the text of the `message` block that follows
 //   grammar                  the rules that stand above the parser's functions
 //
-// The README may also hold sh, cpp and text. Any other tag, or none, is a failure.
+// `test_frontend "[refresh]"` writes the messages anew. The README may also hold sh, cpp and text. Any other tag, or
+// none, is a failure.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -104,6 +105,21 @@ std::vector<std::string> faults_in(const std::string& page, const std::vector<st
   return faults;
 }
 
+// The page with every message as it is told now.
+std::string with_messages(const std::string& page) {
+  const std::vector<Snippet> snippets = snippets_in(page);
+  std::string result = page;
+  for (std::size_t i = 0; i + 1 < snippets.size(); ++i) {
+    if (!snippets[i].tag.starts_with("descent error") || snippets[i + 1].tag != "message") continue;
+    const auto compiled = frontend::compile(source_of(snippets[i].text), {});
+    const std::string block = "```" + snippets[i].tag + "\n" + snippets[i].text + "```\n\n```message\n";
+    const std::size_t at = result.find(block);
+    if (compiled || at == std::string::npos) continue;
+    result.replace(at + block.size(), snippets[i + 1].text.size(), render(compiled.errors()));
+  }
+  return result;
+}
+
 std::string without_blanks(const std::string& text) { return std::regex_replace(text, std::regex(R"(\s+)"), " "); }
 
 // The rules in the comments of the parser: `// name = …` and the lines below it that begin with '|'.
@@ -124,6 +140,12 @@ std::vector<std::string> rules_of_the_parser() {
 
 }  // namespace
 
+TEST_CASE("refresh the reference's messages", "[.][refresh]") {
+  const std::string path = "frontend/LANGUAGE.md";
+  const std::string page = with_messages(read(path));
+  if (page != read(path)) std::ofstream(DESCENT_SOURCE_DIR "/" + path) << page;
+}
+
 TEST_CASE("the snippet test can fail") {
   using Faults = std::vector<std::string>;
   const std::string good = "```descent\nmodel m() {\n  input x : f32[batch]\n}\n```\n";
@@ -136,6 +158,11 @@ TEST_CASE("the snippet test can fail") {
         Faults{"line 1: no message follows it"});
   CHECK(faults_in("```descent error id=unknown-size\nmodel m() {\n  output y = x\n}\n```\n", {}) ==
         Faults{"line 1: it fails with unknown-name"});
+  const std::string stale =
+      "a\n\n```descent error id=unknown-name\nmodel m() {\n  output y = x\n}\n```\n\n```message\nold\n```\n\nb\n";
+  CHECK(faults_in(stale, {}).size() == 1);
+  CHECK(faults_in(with_messages(stale), {}).empty());
+  CHECK(with_messages(stale).ends_with("^\n```\n\nb\n"));
 }
 
 TEST_CASE("every snippet of the reference is what it says") {
