@@ -21,7 +21,7 @@ using Values = std::unordered_map<std::string, Tensor>;
 using Direction = std::vector<std::pair<std::size_t, double>>;  // elements and amounts, of unit length
 
 constexpr std::int64_t rows = 3;
-constexpr double largest_work = 1e8;  // points of sweeps, for all differences of an entry
+constexpr double largest_work = 1e7;  // points of sweeps, for all differences of an entry
 constexpr std::int64_t fewest_elements = 2, most_elements = 64;
 constexpr double step_size = 1e-5;
 constexpr double smallest_scale = 1e-6;  // a tensor whose gradient is smaller counts as zero

@@ -1,4 +1,4 @@
-// Every stage of a program as text, and artifacts.
+// Every stage of a program as text, what its kernels cost, and artifacts.
 #include <algorithm>
 #include <array>
 
@@ -7,6 +7,7 @@
 #include "driver/loop_parts.h"
 #include "driver/program.h"
 #include "fmt/format.h"
+#include "ir/loop_cost.h"
 #include "passes/pipeline.h"
 
 namespace descent {
@@ -113,6 +114,15 @@ Result<std::string> around_pass(const Program& program, const InspectOptions& op
   return text;
 }
 
+// That the entry and the kernel of it exist, where they are named.
+Diagnostics check_parts(const Program& program, const std::string& entry, const std::string& kernel) {
+  if (!entry.empty() && !program.has(entry)) return {unknown("entry", entry, names_of(program.loop().entries))};
+  const loop::Program part = entry.empty() ? program.loop() : only_entry(program.loop(), entry);
+  const std::vector<std::string> kernels = names_of(part.kernels);
+  const bool known = kernel.empty() || std::find(kernels.begin(), kernels.end(), kernel) != kernels.end();
+  return known ? Diagnostics{} : Diagnostics{unknown("kernel", kernel, kernels)};
+}
+
 }  // namespace
 
 const std::vector<std::string>& stages() {
@@ -124,15 +134,24 @@ Result<std::string> inspect(const Program& program, const InspectOptions& option
   const auto stage =
       std::find_if(ladder.begin(), ladder.end(), [&](const Stage& s) { return s.name == options.stage; });
   if (stage == ladder.end()) return unknown("stage", options.stage, stages());
-  if (!options.entry.empty() && !program.has(options.entry)) {
-    return unknown("entry", options.entry, names_of(program.loop().entries));
-  }
-  const loop::Program whole = options.entry.empty() ? program.loop() : only_entry(program.loop(), options.entry);
-  const std::vector<std::string> kernels = names_of(whole.kernels);
-  if (!options.kernel.empty() && std::find(kernels.begin(), kernels.end(), options.kernel) == kernels.end()) {
-    return unknown("kernel", options.kernel, kernels);
-  }
+  if (Diagnostics wrong = check_parts(program, options.entry, options.kernel); !wrong.empty()) return wrong;
   return options.pass.empty() ? stage->print(program, options) : around_pass(program, options);
+}
+
+Result<std::vector<EntryCost>> cost(const Program& program, const std::string& entry, const std::string& kernel) {
+  if (Diagnostics wrong = check_parts(program, entry, kernel); !wrong.empty()) return wrong;
+  std::vector<EntryCost> costs;
+  for (const loop::Entry& one : program.loop().entries) {
+    if (!entry.empty() && one.name != entry) continue;
+    EntryCost sum{one.name, {}};
+    for (const loop::KernelCost& cost : loop::cost_of(program.loop(), one, program.largest_batch())) {
+      const std::string& name = program.loop().kernels[static_cast<std::size_t>(cost.kernel)].name;
+      if (!kernel.empty() && name != kernel) continue;
+      sum.kernels.push_back({name, cost.calls, cost.flops, cost.bytes_read, cost.bytes_written, cost.exact});
+    }
+    if (kernel.empty() || !sum.kernels.empty()) costs.push_back(std::move(sum));
+  }
+  return costs;
 }
 
 Result<std::string> build(const Program& program, Artifact artifact) {

@@ -66,6 +66,19 @@ void choose_colour(std::span<char*> words) {
   }
 }
 
+// The first word that is not `--color WHEN`: a command, unless it is an option.
+std::string first_word(std::span<char*> words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view word = words[i];
+    if (word == "--color" && i + 1 < words.size()) {
+      ++i;
+    } else if (!word.starts_with("--color=")) {
+      return std::string(word);
+    }
+  }
+  return {};
+}
+
 // Before the parser sees it: a first word that is no command.
 int unknown_command(const CLI::App& app, const std::string& word) {
   std::string hint = suggestion(word, command_names(app));
@@ -131,12 +144,12 @@ int run(int count, char** arguments) {
 
   for (CLI::App* each : app.get_subcommands({})) each->fallthrough();  // --color stands before or behind a command
 
-  const std::string first = words.empty() ? "" : words[0];
+  const std::string first = first_word(words);
   if (first.empty()) {
     fmt::print("{}", app.help());
     return command::wrong_input;
   }
-  if (first == "help") return help(app, words.size() > 1 ? words[1] : "");
+  if (first == "help") return help(app, words.back() == first ? "" : words.back());
   if (!first.starts_with('-') && !is_command(app, first)) return unknown_command(app, first);
   try {
     app.parse(count, arguments);

@@ -8,6 +8,7 @@
 #include "driver/dataset.h"
 #include "driver/program.h"
 #include "fmt/format.h"
+#include "runtime/data/file.h"
 #include "runtime/data/npy.h"
 
 namespace descent {
@@ -50,6 +51,23 @@ Result<data::Array> read_input(const Port& port, const std::string& path) {
 void append(data::Array& all, const data::Array& part) {
   all.bytes.insert(all.bytes.end(), part.bytes.begin(), part.bytes.end());
   if (!all.shape.empty()) all.shape[0] += part.shape[0];
+}
+
+std::string element_text(const data::Array& array, std::size_t i) {
+  switch (array.dtype) {
+    case data::DType::f32:
+      return fmt::format("{}", array.as<float>()[i]);
+    case data::DType::f64:
+      return fmt::format("{}", array.as<double>()[i]);
+    case data::DType::i32:
+      return fmt::format("{}", array.as<std::int32_t>()[i]);
+    case data::DType::i64:
+      return fmt::format("{}", array.as<std::int64_t>()[i]);
+    case data::DType::u8:
+    case data::DType::boolean:
+      return fmt::format("{}", array.as<std::uint8_t>()[i]);
+  }
+  return {};
 }
 
 }  // namespace
@@ -98,7 +116,32 @@ Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs) {
   return outputs;
 }
 
-Diagnostics write_outputs(const NamedArrays& outputs, const std::vector<std::pair<std::string, std::string>>& files) {
+std::string rows_text(const data::Array& array) {
+  const std::int64_t rows = array.rows();
+  const std::int64_t width = rows == 0 ? 0 : array.count() / rows;
+  std::string text;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t i = 0; i < width; ++i) {
+      if (i > 0) text += ',';
+      text += element_text(array, static_cast<std::size_t>(row * width + i));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+Diagnostics check_outputs(const Program& program, const OutputFiles& files) {
+  const std::vector<Port>& ports = program.outputs("predict");
+  for (const auto& [name, path] : files) {
+    if (!find_port(ports, name)) return {no_such_port("output", name, names_of(ports))};
+    if (path.ends_with(".npy") || path.ends_with(".csv")) continue;
+    return {diagnostic("unknown-ending", {},
+                       fmt::format("output '{}': expected a file that ends in .npy or .csv, found '{}'", name, path))};
+  }
+  return {};
+}
+
+Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files) {
   for (const auto& [name, path] : files) {
     const auto output =
         std::find_if(outputs.begin(), outputs.end(), [&, &wanted = name](const auto& o) { return o.first == wanted; });
@@ -107,7 +150,9 @@ Diagnostics write_outputs(const NamedArrays& outputs, const std::vector<std::pai
       for (const auto& [known, array] : outputs) names.push_back(known);
       return {no_such_port("output", name, names)};
     }
-    data::Expected<std::int64_t> written = data::write_npy(path, output->second);
+    const data::Array& array = output->second;
+    const auto written = path.ends_with(".csv") ? data::write_file(path, data::bytes_of_text(rows_text(array)))
+                                                : data::write_npy(path, array);
     if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};
   }
   return {};

@@ -1,8 +1,6 @@
 // descent predict: a trained model on new rows.
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
-#include <map>
 
 #include "descent/prediction.h"
 #include "driver/commands/command.h"
@@ -34,36 +32,37 @@ Result<std::vector<std::pair<std::string, std::string>>> pairs(const std::vector
   return pairs;
 }
 
-std::string element_text(const data::Array& array, std::size_t i) {
-  switch (array.dtype) {
-    case data::DType::f32:
-      return fmt::format("{}", array.as<float>()[i]);
-    case data::DType::f64:
-      return fmt::format("{}", array.as<double>()[i]);
-    case data::DType::i32:
-      return fmt::format("{}", array.as<std::int32_t>()[i]);
-    case data::DType::i64:
-      return fmt::format("{}", array.as<std::int64_t>()[i]);
-    case data::DType::u8:
-    case data::DType::boolean:
-      return fmt::format("{}", array.as<std::uint8_t>()[i]);
+// Where the outputs go.
+struct Destinations {
+  std::vector<std::string> printed;  // NAME=-, and all when there is no --output
+  OutputFiles files;
+};
+
+Result<Destinations> destinations_of(const Program& program, const OutputFiles& outputs) {
+  Destinations destinations;
+  OutputFiles named;  // `-` is no file, but the output has to exist
+  for (const auto& [name, path] : outputs) {
+    if (path == "-") {
+      destinations.printed.push_back(name);
+      named.emplace_back(name, ".csv");
+    } else {
+      destinations.files.emplace_back(name, path);
+      named.emplace_back(name, path);
+    }
   }
-  return {};
+  if (outputs.empty()) {
+    for (const Port& port : program.outputs("predict")) destinations.printed.push_back(port.name);
+  }
+  if (Diagnostics wrong = check_outputs(program, named); !wrong.empty()) return wrong;
+  return destinations;
 }
 
-// One line per row, elements separated by commas; a heading when there are several outputs.
-void print_array(const std::string& name, const data::Array& array, bool heading) {
-  if (heading) fmt::print("# {}\n", name);
-  const std::int64_t rows = array.rows();
-  const std::int64_t width = rows == 0 ? 0 : array.count() / rows;
-  std::string line;
-  for (std::int64_t row = 0; row < rows; ++row) {
-    line.clear();
-    for (std::int64_t i = 0; i < width; ++i) {
-      if (i > 0) line += ',';
-      line += element_text(array, static_cast<std::size_t>(row * width + i));
-    }
-    fmt::print("{}\n", line);
+// In the order of the model, with a heading where there are several.
+void print_outputs(const NamedArrays& results, const std::vector<std::string>& wanted) {
+  for (const auto& [name, array] : results) {
+    if (std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
+    if (wanted.size() > 1) fmt::print("# {}\n", name);
+    fmt::print("{}", rows_text(array));
   }
 }
 
@@ -74,6 +73,8 @@ int run(const PredictOptions& wanted) {
   if (!outputs) return fail(outputs.errors());
   Result<Program> program = wanted.model.compile();
   if (!program) return fail(program.errors());
+  Result<Destinations> destinations = destinations_of(*program, *outputs);
+  if (!destinations) return fail(destinations.errors());
   Result<Trainer> trainer = Trainer::create(*program, wanted.trainer);
   if (!trainer) return fail(trainer.errors());
   if (Diagnostics wrong = trainer->load(wanted.weights); !wrong.empty()) return fail(wrong);
@@ -81,9 +82,8 @@ int run(const PredictOptions& wanted) {
   if (!arrays) return fail(arrays.errors());
   Result<NamedArrays> results = predict_all(*trainer, *arrays);
   if (!results) return fail(results.errors());
-  if (Diagnostics wrong = write_outputs(*results, *outputs); !wrong.empty()) return fail(wrong);
-  if (!outputs->empty()) return done;
-  for (const auto& [name, array] : *results) print_array(name, array, results->size() > 1);
+  if (Diagnostics wrong = write_outputs(*results, destinations->files); !wrong.empty()) return fail(wrong);
+  print_outputs(*results, destinations->printed);
   return done;
 }
 
@@ -103,15 +103,20 @@ void add_predict(CLI::App& app, int& exit_code) {
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command
-      ->add_option("--output", options->outputs, "Write an output as .npy: --output logits=y.npy (default: print all)")
+      ->add_option("--output", options->outputs,
+                   "Write an output as .npy or .csv, or print its rows: logits=y.npy, logits=- (default: print all)")
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command->add_option("--threads", options->trainer.threads, "Threads (default: one per processor)")
       ->type_name("N")
       ->check(whole_number(1, most_threads));
   command->footer(
-      "Example:\n"
-      "  descent predict xor.descent --weights runs/truth_table/weights.safetensors --input x=rows.csv");
+      "Printed rows are lines of numbers separated by commas, an output's name as a comment above where there are "
+      "several.\n\n"
+      "Examples:\n"
+      "  descent predict xor.descent --weights runs/truth_table/weights.safetensors --input x=rows.csv\n"
+      "  descent predict digits.descent --weights runs/uci/weights.safetensors --input pixel=x.npy --output "
+      "logits=y.npy");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

@@ -175,7 +175,9 @@ struct Type {
 
 Type type_of(const std::string& descr) {
   const std::string supported = "expected f4, f8, i1, i2, i4, i8, u1, u2, u4, f2 or b1";
-  if (descr.starts_with('>')) return {nullptr, "element type '" + descr + "' is big endian: expected little endian"};
+  if (descr.starts_with('>'))
+    return {nullptr, "element type '" + descr + "' is big endian: expected little endian (save x.astype('<" +
+                         descr.substr(1) + "'))"};
   if (descr.starts_with('<') || descr.starts_with('|') || descr.starts_with('=')) {
     for (const Element& element : elements) {
       if (descr.substr(1) == element.code) return {&element, {}};
@@ -210,6 +212,20 @@ Expected<Extent> locate_header(std::span<const std::byte> bytes, const std::stri
   return Extent{8 + width, size};
 }
 
+// Of an array whose first index runs fastest, the one whose last does.
+Array row_major(const Array& columns) {
+  Array rows = zeros(columns.dtype, columns.shape);
+  const auto size = static_cast<std::size_t>(size_of(columns.dtype));
+  std::vector<std::int64_t> index(columns.shape.size(), 0);
+  for (std::size_t to = 0; to < rows.bytes.size(); to += size) {
+    std::int64_t from = 0;
+    for (std::size_t axis = index.size(); axis-- > 0;) from = from * columns.shape[axis] + index[axis];
+    std::memcpy(rows.bytes.data() + to, columns.bytes.data() + static_cast<std::size_t>(from) * size, size);
+    for (std::size_t axis = index.size(); axis-- > 0 && ++index[axis] == columns.shape[axis];) index[axis] = 0;
+  }
+  return rows;
+}
+
 std::optional<std::string> check_booleans(const Array& array) {
   if (array.dtype != DType::boolean) return std::nullopt;
   for (const std::byte byte : array.bytes) {
@@ -230,9 +246,6 @@ Expected<Array> parse_npy(std::span<const std::byte> bytes, const std::string& n
   if (!header) return error("malformed header: expected a dict with descr, fortran_order and shape");
   const Type type = type_of(header->descr);
   if (!type.element) return error(type.problem);
-  if (header->fortran_order && header->shape.size() > 1) {
-    return error("the array is in Fortran order: expected C order (save numpy.ascontiguousarray(x))");
-  }
   const auto size = bytes_of(type.element->dtype, header->shape, largest_file);
   if (!size) {
     return error("shape " + to_string(header->shape) + " is more than the limit of " + std::to_string(largest_file) +
@@ -248,7 +261,7 @@ Expected<Array> parse_npy(std::span<const std::byte> bytes, const std::string& n
   Array array = zeros(type.element->dtype, header->shape);
   type.element->decode(bytes.data() + place->begin + place->size, count, array.bytes.data());
   if (const auto problem = check_booleans(array)) return error(*problem);
-  return array;
+  return header->fortran_order ? row_major(array) : array;
 }
 
 Expected<Array> read_npy(const std::string& path) {

@@ -1,6 +1,6 @@
-// NumPy's .npy, versions 1 to 3, little endian, C order. Narrow integers and half floats are widened to the next type
-// of Array that holds them all: i1 i2 u2 → i32, u4 → i64, f2 → f32.
-// Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+// NumPy's .npy, versions 1 to 3, little endian; C order is written, Fortran order read too. Narrow integers and half
+// floats are widened to the next type of Array that holds them all: i1 i2 u2 → i32, u4 → i64, f2 → f32. Source:
+// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 #pragma once
 
 #include <span>

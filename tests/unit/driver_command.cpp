@@ -142,6 +142,12 @@ TEST_CASE("help and version") {
     CHECK(contains(own.out, "FILE"));
   }
   CHECK(contains(descent_in(folder, "--version").out, "descent 0."));
+  CHECK(descent_in(folder, "help").out == help.out);
+  for (const char* command : {"train", "predict", "inspect", "check", "build"}) {
+    const Outcome own = descent_in(folder, std::string("help ") + command);
+    CHECK(own.code == 0);
+    CHECK(own.out == descent_in(folder, std::string(command) + " --help").out);
+  }
   const Outcome nothing = descent_in(folder, "");
   CHECK(nothing.code == 1);
   CHECK(nothing.out == help.out);
@@ -242,6 +248,24 @@ TEST_CASE("predict prints rows or writes .npy") {
   const auto array = data::read_npy(folder.path("y.npy"));
   REQUIRE(array.ok());
   CHECK(array->shape == data::Shape{6, 1});
+
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=-").out == printed.out);
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.csv").out == "");
+  CHECK(read_text(folder.path("y.csv")) == printed.out);
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.txt").error ==
+        "error: output 'prediction': expected a file that ends in .npy or .csv, found 'y.txt'\n");
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --output predicton=-").error ==
+        "error: `predict` has no output 'predicton'\nnote: did you mean 'prediction'?\n");
+
+  // An array as NumPy writes it: the same rows in Fortran order, of double.
+  data::Array rows = data::zeros(data::DType::f64, {2, 6});
+  const double columns[] = {0, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1};
+  std::copy(std::begin(columns), std::end(columns), rows.as<double>().begin());
+  const std::vector<std::byte> bytes = data::format_npy(rows);
+  std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  text.replace(text.find("False, 'shape': (2, 6)"), 22, "True,  'shape': (6, 2)");
+  folder.write("rows.npy", text);
+  CHECK(descent_in(folder, predict + "--input x=rows.npy").out == printed.out);
 
   CHECK(descent_in(folder, predict + "--input z=rows.csv").error ==
         "error: `predict` has no input 'z'\nnote: it has x\n");

@@ -1,6 +1,7 @@
 // The committed files: the weights that another library wrote, the lessons' data and their splits.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "runtime/data/csv.h"
 #include "runtime/data/safetensors.h"
@@ -70,4 +71,23 @@ TEST_CASE("iris begins with a line that is not data; its test rows hold ten of e
   CHECK(table->values.shape == Shape{30, 4});
   const auto species = values<std::int32_t>(labels->values);
   for (const std::int32_t kind : {0, 1, 2}) CHECK(std::count(species.begin(), species.end(), kind) == 10);
+}
+
+TEST_CASE("the diabetes table's scale is the mean and the deviation of its training rows") {
+  const std::string list = examples + "diabetes.test.csv";
+  const auto train = read_csv(examples + "diabetes.csv", {.drop_columns = "progression", .drop_rows = list});
+  const auto scale = read_csv(examples + "diabetes.scale.csv");
+  REQUIRE(train);
+  REQUIRE(scale);
+  CHECK(train->values.shape == Shape{353, 10});
+  CHECK(scale->values.shape == Shape{2, 10});
+  CHECK(scale->names == train->names);
+  const auto cells = train->values.as<float>();
+  for (std::size_t j = 0; j < 10; ++j) {
+    double sum = 0, squares = 0;
+    for (std::size_t row = 0; row < 353; ++row) sum += cells[10 * row + j];
+    for (std::size_t row = 0; row < 353; ++row) squares += std::pow(cells[10 * row + j] - sum / 353, 2);
+    CHECK(scale->values.as<float>()[j] == Approx(sum / 353).epsilon(1e-5));
+    CHECK(scale->values.as<float>()[10 + j] == Approx(std::sqrt(squares / 353)).epsilon(1e-5));
+  }
 }

@@ -79,6 +79,21 @@ TEST_CASE("versions, spacing and narrow types are understood") {
   CHECK(std::isnan(numbers.back()));
 }
 
+TEST_CASE("Fortran order is turned into rows") {
+  // numpy.save(file, numpy.asfortranarray(numpy.arange(6, dtype="u1").reshape(2, 3))), and 2 × 2 × 2 likewise.
+  const auto fortran = [](const std::string& shape, const std::string& elements) {
+    return values<std::uint8_t>(
+        *parse(npy("{'descr': '|u1', 'fortran_order': True, 'shape': " + shape + ", }", elements)));
+  };
+  CHECK(fortran("(2, 3)", bytes("\0\3\1\4\2\5")) == std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5});
+  CHECK(fortran("(2, 2, 2)", bytes("\0\4\2\6\1\5\3\7")) == std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5, 6, 7});
+  CHECK(fortran("(3,)", "\1\2\3") == std::vector<std::uint8_t>{1, 2, 3});
+  CHECK(fortran("()", "\7") == std::vector<std::uint8_t>{7});
+  CHECK(fortran("(0, 3)", "").empty());
+  CHECK(values<float>(*parse(npy("{'descr': '<f2', 'fortran_order': True, 'shape': (2, 2)}",
+                                 bytes("\0\x3C\0\x42\0\x40\0\x44")))) == std::vector<float>{1, 2, 3, 4});
+}
+
 TEST_CASE("malformed .npy says what is wrong") {
   const std::string supported = ": expected f4, f8, i1, i2, i4, i8, u1, u2, u4, f2 or b1";
   const std::string malformed = "x: malformed header: expected a dict with descr, fortran_order and shape";
@@ -99,13 +114,14 @@ TEST_CASE("malformed .npy says what is wrong") {
       {npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", ""), malformed},
       {plain("<f4", "(-1,)", ""), malformed},
       {plain("<f4", "(99999999999999999999,)", ""), malformed},
-      {plain(">f4", "(1,)", "abcd"), "x: element type '>f4' is big endian: expected little endian"},
+      {plain(">f4", "(1,)", "abcd"),
+       "x: element type '>f4' is big endian: expected little endian (save x.astype('<f4'))"},
       {plain("|O", "(1,)", ""), "x: element type '|O' is not supported" + supported},
       {plain("<c8", "(1,)", ""), "x: element type '<c8' is not supported" + supported},
       {npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", ""),
        "x: element type 'a structured type' is not supported" + supported},
-      {npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2)}", ""),
-       "x: the array is in Fortran order: expected C order (save numpy.ascontiguousarray(x))"},
+      {npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 2)}", "abcd"),
+       "x: truncated: expected 16 bytes of elements for [2, 2], found 4"},
       {plain("<f4", "(2,)", "abcd"), "x: truncated: expected 8 bytes of elements for [2], found 4"},
       {plain("<f4", "(1,)", "abcdefgh"), "x: expected 4 bytes of elements for [1], found 8"},
       {plain("<f4", "(4294967296, 4294967296)", ""),

@@ -17,7 +17,14 @@ Result<NamedArrays> read_inputs(const Program& program, const std::vector<std::p
 // The outputs for all rows, batch by batch.
 Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs);
 
-// Writes outputs (name, path) as .npy, each whole or not at all.
-Diagnostics write_outputs(const NamedArrays& outputs, const std::vector<std::pair<std::string, std::string>>& files);
+// One line per row, elements separated by commas; digits that read back as the same numbers.
+std::string rows_text(const data::Array& array);
+
+// A file for an output (name, path), by the path's ending: .npy, or .csv for rows as text.
+using OutputFiles = std::vector<std::pair<std::string, std::string>>;
+// Empty when `predict` has these outputs and the endings are known: to be asked before the work is done.
+Diagnostics check_outputs(const Program& program, const OutputFiles& files);
+// Each whole or not at all.
+Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files);
 
 }  // namespace descent

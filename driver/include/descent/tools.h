@@ -21,6 +21,23 @@ struct InspectOptions {
 // The text of a stage.
 Result<std::string> inspect(const Program& program, const InspectOptions& options);
 
+// What the kernels of an entry cost at the largest batch; ir/loop_cost.h says how operations and bytes are counted.
+struct KernelCost {
+  std::string kernel;  // as `inspect --stage loop` names it
+  double calls = 0;
+  double flops = 0;  // of all calls, like the bytes
+  double bytes_read = 0;
+  double bytes_written = 0;
+  bool exact = true;
+};
+struct EntryCost {
+  std::string entry;
+  std::vector<KernelCost> kernels;  // in the order of their first calls
+};
+// Of all entries, or only this one; all kernels, or only this one.
+Result<std::vector<EntryCost>> cost(const Program& program, const std::string& entry = {},
+                                    const std::string& kernel = {});
+
 enum class Artifact : std::uint8_t { object, llvm, assembly };
 // The bytes of an artifact with all entries, for the machine the program was compiled for.
 Result<std::string> build(const Program& program, Artifact artifact);
