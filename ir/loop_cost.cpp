@@ -15,8 +15,10 @@
 namespace descent::loop {
 namespace {
 
-// Statements visited per kernel: far beyond what lowering makes, soon done.
-constexpr std::int64_t most_visits = 2'000'000;
+// Statements visited per entry: far beyond what lowering makes, soon done.
+constexpr std::int64_t most_visits = 5'000'000;
+// Calls of one kernel with different values for its indices that are counted each by itself.
+constexpr std::size_t most_calls = 64;
 
 // Of one call.
 struct Tally {
@@ -28,8 +30,8 @@ struct Tally {
 class Counter {
  public:
   // `indices`: the values of the kernel's index parameters.
-  Counter(const Kernel& kernel, std::int64_t batch, const std::vector<std::int64_t>& indices)
-      : kernel_(kernel), batch_(batch), values_(kernel.variables.size(), 0) {
+  Counter(const Kernel& kernel, std::int64_t batch, const std::vector<std::int64_t>& indices, std::int64_t& visits)
+      : kernel_(kernel), batch_(batch), values_(kernel.variables.size(), 0), visits_(visits) {
     std::copy(indices.begin(), indices.end(), values_.begin());
     tally_.loads.resize(kernel.arrays.size());
     tally_.stores.resize(kernel.arrays.size());
@@ -104,7 +106,7 @@ class Counter {
   std::int64_t batch_;
   std::vector<std::int64_t> values_;  // of the variables
   std::set<VariableId> bounding_;     // variables that bound a loop
-  std::int64_t visits_ = 0;
+  std::int64_t& visits_;
   Tally tally_;
 };
 
@@ -177,21 +179,35 @@ class Boxes {
   std::vector<Touched> read_, written_;
 };
 
-// One call of a kernel; a buffer that is bound twice moves once.
-KernelCost cost_of_call(const Program& program, const Call& call, std::int64_t batch,
-                        const std::vector<std::int64_t>& indices) {
-  const Kernel& kernel = program.kernels[static_cast<std::size_t>(call.kernel)];
-  const Tally tally = Counter(kernel, batch, indices).run();
+// A kernel with given values for its indices: its operations and the bytes of each parameter.
+struct KernelCount {
+  double flops = 0;
+  std::vector<double> read, written;
+  bool exact = true;
+};
+
+KernelCount count_kernel(const Kernel& kernel, std::int64_t batch, const std::vector<std::int64_t>& indices,
+                         std::int64_t& visits) {
+  const Tally tally = Counter(kernel, batch, indices, visits).run();
   const Boxes boxes(kernel, batch, indices);
-  std::map<BufferId, double> read;
-  KernelCost cost{call.kernel, 1, tally.flops, 0, 0, tally.exact};
+  KernelCount body{tally.flops, {}, {}, tally.exact};
   for (ArrayId id = 0; id < kernel.parameters; ++id) {
     const auto at = static_cast<std::size_t>(id);
-    const Array& array = kernel.arrays[at];
-    const double bytes = size_of(array.dtype);
-    cost.bytes_written += bytes * std::min(boxes.elements_written(id), tally.stores[at]);
+    const double bytes = size_of(kernel.arrays[at].dtype);
+    body.read.push_back(bytes * std::min(boxes.elements_read(id), tally.loads[at]));
+    body.written.push_back(bytes * std::min(boxes.elements_written(id), tally.stores[at]));
+  }
+  return body;
+}
+
+// One call; a buffer that is bound twice moves once.
+KernelCost cost_of_call(const Call& call, const KernelCount& body) {
+  KernelCost cost{call.kernel, 1, body.flops, 0, 0, body.exact};
+  std::map<BufferId, double> read;
+  for (std::size_t at = 0; at < body.read.size(); ++at) {
     double& known = read[call.buffers[at]];
-    known = std::max(known, bytes * std::min(boxes.elements_read(id), tally.loads[at]));
+    known = std::max(known, body.read[at]);
+    cost.bytes_written += body.written[at];
   }
   for (const auto& [buffer, bytes] : read) cost.bytes_read += bytes;
   return cost;
@@ -227,10 +243,10 @@ class EntryCounter {
       for (const Term& term : index.terms) value += term.coefficient * middles_[static_cast<std::size_t>(term.axis)];
       indices.push_back(value);
     }
-    const KernelCost cost = cost_of_call(program_, call, batch_, indices);
-    const auto known = std::find_if(costs_.begin(), costs_.end(),
-                                    [&](const KernelCost& other) { return other.kernel == call.kernel; });
-    KernelCost& sum = known == costs_.end() ? costs_.emplace_back(KernelCost{call.kernel, 0, 0, 0, 0, true}) : *known;
+    const KernelCost cost = cost_of_call(call, body_of(call.kernel, indices));
+    const auto [known, fresh] = places_.try_emplace(call.kernel, costs_.size());
+    if (fresh) costs_.push_back({call.kernel, 0, 0, 0, 0, true});
+    KernelCost& sum = costs_[known->second];
     sum.calls += times;
     sum.flops += times * cost.flops;
     sum.bytes_read += times * cost.bytes_read;
@@ -238,9 +254,25 @@ class EntryCounter {
     sum.exact = sum.exact && cost.exact;
   }
 
+  KernelCount body_of(KernelId id, const std::vector<std::int64_t>& indices) {
+    auto& known = bodies_[id];
+    const auto found = known.find(indices);
+    if (found != known.end()) return found->second;
+    if (known.size() < most_calls) {
+      const Kernel& kernel = program_.kernels[static_cast<std::size_t>(id)];
+      return known.emplace(indices, count_kernel(kernel, batch_, indices, visits_)).first->second;
+    }
+    KernelCount near = known.begin()->second;
+    near.exact = false;
+    return near;
+  }
+
   const Program& program_;
   std::int64_t batch_;
+  std::int64_t visits_ = 0;
   std::vector<std::int64_t> middles_;  // of the open repeats
+  std::map<KernelId, std::map<std::vector<std::int64_t>, KernelCount>> bodies_;
+  std::map<KernelId, std::size_t> places_;  // in `costs_`
   std::vector<KernelCost> costs_;
 };
 

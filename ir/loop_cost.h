@@ -24,7 +24,7 @@ struct KernelCost {
   double flops = 0;
   double bytes_read = 0;
   double bytes_written = 0;
-  bool exact = true;  // false: loops that depend on outer ones were too many to go through, `flops` is near
+  bool exact = true;  // false: there was too much to go through; the numbers are near
 };
 
 // By the kernels' first calls. 1 ≤ batch ≤ program.largest_batch.

@@ -15,6 +15,8 @@ Diagnostic wrong(const std::string& message, const std::string& hint = {}) {
   return diagnostic;
 }
 
+Diagnostic too_many_runs() { return wrong(fmt::format("--sweep asks for more than {} runs", most_runs)); }
+
 std::string trimmed(const std::string& text) {
   const std::size_t first = text.find_first_not_of(' ');
   return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
@@ -51,6 +53,7 @@ Result<Sweep> parse_sweep(const std::string& text) {
   Sweep sweep{name, split(list)};
   if (sweep.values.empty())
     return wrong(fmt::format("--sweep {}: a bracket or quote is not closed in '{}'", name, list));
+  if (sweep.values.size() > most_runs) return too_many_runs();
   for (std::size_t i = 0; i < sweep.values.size(); ++i) {
     const std::string& value = sweep.values[i];
     if (value.empty()) return wrong(fmt::format("--sweep {}: value {} of '{}' is empty", name, i + 1, list));
@@ -79,7 +82,7 @@ Result<std::vector<Sweep>> parse_sweeps(const std::vector<std::string>& texts, c
       return wrong(fmt::format("'{}' is swept, and another option sets it", name));
     }
     if (runs > most_runs / sweep->values.size()) {
-      return wrong(fmt::format("--sweep asks for more than {} runs", most_runs));
+      return too_many_runs();
     }
     runs *= sweep->values.size();
     sweeps.push_back(std::move(*sweep));

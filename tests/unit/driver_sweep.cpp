@@ -237,6 +237,8 @@ TEST_CASE("what a sweep can't mean is said before anything is trained") {
   with_models(folder);
   std::string many = "seed=0";
   for (int i = 1; i < 40; ++i) many += "," + std::to_string(i);
+  std::string too_many = "seed=0";
+  for (int i = 1; i < 20'000; ++i) too_many += "," + std::to_string(i);
   const std::pair<std::string, const char*> cases[] = {
       {"rate", "--sweep wants NAME=VALUE,VALUE,…, found 'rate'\n"},
       {"rate=", "--sweep wants NAME=VALUE,VALUE,…, found 'rate='\n"},
@@ -249,6 +251,7 @@ TEST_CASE("what a sweep can't mean is said before anything is trained") {
        "--sweep names 'rate' twice\nnote: one list holds all values: --sweep NAME=VALUE,VALUE\n"},
       {"rate=1,2 --set rate=3", "'rate' is swept, and another option sets it\n"},
       {"epochs=1,2 --epochs 3", "'epochs' is swept, and another option sets it\n"},
+      {too_many, "--sweep asks for more than 1000 runs\n"},
       {many + " --sweep rate" + many.substr(4), "--sweep asks for more than 1000 runs\n"},
       {"raet=0.1,0.2", "no size, setting or argument of the optimizer is called 'raet' (did you mean 'rate'?)\n"},
       {"units=2,3.5", "expected an integer for size 'units'\n"},
