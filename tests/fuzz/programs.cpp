@@ -90,6 +90,7 @@ void report(const Wish& wish, Tally& tally) {
   std::printf("the fewest statements that fail: %d\n\n%s\n", size, generate_program(seed, size).c_str());
   std::printf("repeat with: ./dev fuzz programs --seed %llu --count 1 --size %d\n\n",
               static_cast<unsigned long long>(seed), size);
+  std::fflush(stdout);
 }
 
 int run(const Wish& wish) {

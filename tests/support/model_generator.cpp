@@ -359,7 +359,10 @@ class Generator {
   // -- statements ------------------------------------------------------------------------------------------------
 
   void statement() {
-    switch (dice_.below(10)) {
+    switch (dice_.below(12)) {
+      case 10:
+      case 11:
+        return window();
       case 0:
       case 1:
       case 2:
@@ -405,6 +408,19 @@ class Generator {
     const std::string value = element == Element::f64 ? fmt::format("f64({} * 1.0) * 0.1 + 0.7", parenthesised(e))
                                                       : fmt::format("{} * 1.0", parenthesised(e));
     give(v, fmt::format("{}[{}] = {}", v.name, left(), value));
+  }
+
+  // Neighbours joined, in strides and with gaps: what gradients must scatter, or gather by phases.
+  void window() {
+    const auto x = any([](const Variable& v) { return is_f32(v) && v.shape.size() == 2 && v.shape[1] != batch; });
+    if (!x) return;
+    const int n = extent(), width = 1 + dice_.below(3), stride = 1 + dice_.below(3), gap = 1 + dice_.below(2);
+    const int shift = dice_.below(4) - 2;
+    const std::string kind = one_of<std::string>({"sum", "sum", "mean", "max", "min"});
+    const std::string name = fresh("v");
+    give({name, Element::f32, {x->shape[0], n}, x->bound * width},
+         fmt::format("{}[r, i < {}] = {}[k < {}]({}[r, {}*i + {}*k {} {} else 0] * f32(k + 1) / {})", name, n, kind,
+                     width, x->name, stride, gap, shift < 0 ? '-' : '+', std::abs(shift), width));
   }
 
   // argmax and argmin: integers whose range is known.
@@ -525,14 +541,20 @@ class Generator {
                   : fmt::format("loss part{} = mean[...]((0.5 * {}[...])^2)", parts++, v.name));
     }
     library_losses();
-    if (dice_.chance(40)) {
-      const Variable& x = all.front();
-      const auto of = any([](const Variable& v) { return is_f32(v) && !v.shape.empty(); });
-      line(fmt::format("energy = mean[...]({}[...]^2) + mean[...](tanh({}[...]))", x.name, of->name));
-      line(fmt::format("slope = grad(energy, {})", x.name));
-      line("output steepness = slope");
-      if (dice_.chance(50)) line("loss penalty = mean[...](slope[...]^2)");
-    }
+    if (dice_.chance(60)) gradient_of_input(all);
+  }
+
+  // The slope of a late tensor by an input: back through everything between them.
+  void gradient_of_input(const std::vector<Variable>& all) {
+    std::vector<Variable> inputs;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(inputs),
+                 [](const Variable& v) { return is_f32(v) && v.name[0] == 'x'; });
+    const Variable x = one_of(inputs);
+    const auto of = any([](const Variable& v) { return is_f32(v) && !v.shape.empty(); });
+    line(fmt::format("energy = mean[...]({}[...]^2) + mean[...](tanh({}[...]))", x.name, of->name));
+    line(fmt::format("slope = grad(energy, {})", x.name));
+    if (x.shape[0] == batch) line("output steepness = slope");
+    if (dice_.chance(25)) line("loss penalty = mean[...](slope[...]^2)");
   }
 
   void library_losses() {
