@@ -20,9 +20,9 @@ constexpr int draws = 4;
 constexpr std::uint64_t initialised_every = 8;  // programs: drawing weights is much code and always the same
 constexpr int widths[] = {1, 4, 8, 16};
 constexpr double largest_f64_error = 1e-7;  // more is no rounding
-constexpr double f32_floor = 0x1p-16;
-constexpr double unit_ratio = 0x1p29;  // of the units in the last place
-constexpr double vacuous = 0.01;       // a tolerance beyond this holds f32 to nothing
+constexpr double f32_floor = 0x1p-13;       // layer_norm of equal numbers: roundings times 1 / sqrt(1e-5)
+constexpr double unit_ratio = 0x1p29;       // of the units in the last place
+constexpr double vacuous = 0.01;            // a tolerance beyond this holds f32 to nothing
 
 // -- every f32 of a Graph as f64
 // -----------------------------------------------------------------------------------------

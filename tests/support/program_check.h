@@ -4,7 +4,7 @@
 // Bits must be equal from the interpreter on. Between the oracle and f32 lies rounding, and how much of it is right
 // depends on the program. So the program is also lowered with every f32 widened to f64, and run by the same
 // interpreter: its distance from the oracle, in units of f64's last place, says how far roundings grow here, and f32
-// is allowed that many of its own units, with a floor of 2^-16 of the tensor's largest value. Where a comparison or the
+// is allowed that many of its own units, with a floor of 2^-13 of the tensor's largest value. Where a comparison or the
 // branch of a maximum hangs on a rounding the two may differ rightly; so a disagreement with the oracle counts only
 // when other inputs give it too.
 #pragma once
