@@ -8,6 +8,7 @@
 
 #include "codegen/llvm/operations.h"
 #include "codegen/llvm/vector.h"
+#include "ir/loop_walk.h"
 #include "ir/match.h"
 
 namespace descent::codegen {
@@ -23,6 +24,16 @@ std::vector<std::int64_t> strides_of(const loop::Array& array, std::int64_t batc
     strides[axis - 1] = strides[axis] * (extent.is_batch() ? batch : extent.size);
   }
   return strides;
+}
+
+// Are the elements that lanes of this loop load not neighbours in memory?
+bool is_gather(const loop::Load& load, loop::VariableId lane) {
+  for (std::size_t d = 0; d < load.at.size(); ++d) {
+    const std::int64_t step = load.at[d].offset.coefficient(lane);
+    const bool is_last = d + 1 == load.at.size();
+    if (load.at[d].through != loop::no_temp || (step != 0 && !(is_last && step == 1))) return true;
+  }
+  return false;
 }
 
 // Beyond this many copies of a body an `unrolled` loop is left rolled: no cache holds such code.
@@ -201,12 +212,32 @@ void KernelEmitter::emit_unrolled(const loop::For& loop, std::int64_t trips) {
   copies_ = outer_copies;
 }
 
+// No operation is wider than a register. What it would save to leave wider ones to LLVM is nothing, and what LLVM 19
+// makes of a masked load that it has to split is wrong when one half is known to be off: that half is loaded without a
+// mask.
 void KernelEmitter::emit_vector(const loop::For& loop, std::int64_t trips) {
-  variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), loop.begin.form.constant), loop.step,
-                             depth_};
-  lanes_ = static_cast<int>(trips);
-  emit(loop.body);
+  const std::int64_t most = register_lanes(loop);
+  for (std::int64_t first = 0; first < trips; first += most) {
+    const std::int64_t value = loop.begin.form.constant + first * loop.step;
+    lanes_ = static_cast<int>(std::min(most, trips - first));
+    variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value), lanes_ == 1 ? 0 : loop.step,
+                               depth_};
+    emit(loop.body);
+  }
   lanes_ = 1;
+}
+
+// How many lanes of the widest value in the loop one register holds. Addresses that differ by lane are values too.
+std::int64_t KernelEmitter::register_lanes(const loop::For& loop) const {
+  int bytes = 4;
+  loop::for_each_statement(loop.body, [&](const loop::Statement& statement) {
+    const auto* let = std::get_if<loop::Let>(&statement.node);
+    if (!let) return;
+    bytes = std::max(bytes, size_of(type_of(let->temp)));
+    const auto* load = std::get_if<loop::Load>(&let->value);
+    if (load && load->guard != loop::no_temp && is_gather(*load, loop.variable)) bytes = 8;
+  });
+  return std::max(1, module_.vector_bytes / bytes);
 }
 
 Value* KernelEmitter::bound(const loop::Bound& bound) {

@@ -1,8 +1,8 @@
 // One kernel of a Loop program as an LLVM function.
 //
-// A vector loop is emitted once: a temp that differs by lane becomes <N x T>, one that does not stays scalar. Locals
-// are allocas; as `unrolled` loops are unrolled here, their subscripts are
-// constants and LLVM keeps them in registers. The outermost parallel loop becomes a function of its own.
+// A vector loop is emitted in pieces of a register's width: a temp that differs by lane becomes <N x T>, one that does
+// not stays scalar. Locals are allocas; as `unrolled` loops are unrolled here, their subscripts are constants and LLVM
+// keeps them in registers. The outermost parallel loop becomes a function of its own.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -20,6 +20,7 @@ namespace descent::codegen {
 struct ModuleContext {
   llvm::Module& module;
   const loop::Program& program;
+  int vector_bytes;  // of the machine's widest register
 
   llvm::LLVMContext& context() const { return module.getContext(); }
   // A function of this module, internal, that neither throws nor recurses.
@@ -69,6 +70,7 @@ class KernelEmitter {
   void emit(const loop::For& loop);
   void emit_unrolled(const loop::For& loop, std::int64_t trips);
   void emit_vector(const loop::For& loop, std::int64_t trips);
+  std::int64_t register_lanes(const loop::For& loop) const;
   void emit_parallel(const loop::For& loop, llvm::Value* begin, llvm::Value* end);  // parallel.cpp
 
   llvm::Value* value_of(const loop::IndexValue& index);

@@ -78,7 +78,7 @@ Result<std::unique_ptr<llvm::Module>> build_module(llvm::LLVMContext& context, c
   module->setDataLayout(target.createDataLayout());
   module->setPICLevel(llvm::PICLevel::BigPIC);
 
-  const ModuleContext shared{*module, program};
+  const ModuleContext shared{*module, program, machine.vector_bytes};
   const std::vector<std::vector<llvm::Align>> alignments = alignments_of(program);
   std::vector<llvm::Function*> kernels;
   LineTable line_table(*module);

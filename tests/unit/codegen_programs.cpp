@@ -101,6 +101,17 @@ TEST_CASE("guarded contiguous loads, the guard by lane and for all lanes") {
   });
 }
 
+TEST_CASE("a guard by lane under a condition for all lanes, in a vector wider than a register") {
+  check_row([](const Row& row) {
+    // Lanes 5 to 15 never read; the others do where a value of the row says so.
+    const TempId some = row.k.operation(Op::less, {row.number(row.lane), row.i32(5)});
+    const TempId all = row.k.operation(Op::less, {row.read(Affine::of(39)), row.f32(0)});
+    const TempId both = row.k.operation(Op::logical_and, {all, some});
+    row.write(row.lane, row.read(row.lane + 1, both, 0.5));
+    row.write(row.lane + 20, row.read(row.lane * 2, both, 0.25));
+  });
+}
+
 TEST_CASE("a load through an index, guarded and not") {
   check_row([](const Row& r) {
     const TempId index = r.k.load(r.i, at({r.b, r.lane}));

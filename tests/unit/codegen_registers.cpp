@@ -1,4 +1,5 @@
 // What must live in registers does: no stack slot is left after LLVM's passes.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "tests/support/loop_kernels.h"
@@ -26,7 +27,17 @@ bool has_local_in_memory(const std::string& text) {
 TEST_CASE("a register tile keeps its accumulators out of memory") {
   const std::string text = llvm_of(program_of(gemm_tile(4, 16)));
   CHECK(!has_local_in_memory(text));
-  CHECK(text.find("phi <16 x float>") != std::string::npos);
+  const int lanes = std::min(16, codegen::host_machine().vector_bytes / 4);
+  CHECK(text.find("phi <" + std::to_string(lanes) + " x float>") != std::string::npos);
+}
+
+TEST_CASE("no operation is wider than a register") {
+  Machine machine = codegen::host_machine();
+  machine.vector_bytes = 16;
+  Result<std::string> text = codegen::emit(program_of(gemm_tile(4, 16)), machine, codegen::Emit::llvm);
+  REQUIRE(text.ok());
+  CHECK(text->find("phi <4 x float>") != std::string::npos);
+  for (const char* wider : {"<8 x float>", "<16 x float>"}) CHECK(text->find(wider) == std::string::npos);
 }
 
 TEST_CASE("the fold of lanes is shuffles") {
