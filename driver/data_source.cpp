@@ -172,10 +172,10 @@ Result<std::string> find_file(const std::string& path, const Folders& folders, s
     std::error_code error;
     if (fs::is_regular_file(candidate, error)) return candidate.string();
     if (fs::is_directory(candidate, error)) {
-      return diagnostic("missing-data-file", at, fmt::format("expected a {}, found the folder '{}'", what, path));
+      return diagnostic("missing-file", at, fmt::format("expected a {}, found the folder '{}'", what, path));
     }
   }
-  Diagnostic missing = diagnostic("missing-data-file", at, fmt::format("there is no {} '{}'", what, path));
+  Diagnostic missing = diagnostic("missing-file", at, fmt::format("there is no {} '{}'", what, path));
   for (const fs::path& candidate : tried)
     missing.notes.push_back({{}, fmt::format("looked for '{}'", candidate.string())});
   for (const fs::path& candidate : tried) {

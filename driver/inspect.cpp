@@ -13,14 +13,14 @@
 namespace descent {
 namespace {
 
-Diagnostic unknown(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
+Diagnostic unknown(DiagnosticId id, std::string_view what, std::string_view name,
+                   const std::vector<std::string>& known) {
   std::string all;
   for (const std::string& candidate : known) all += (all.empty() ? "" : ", ") + candidate;
   std::vector<Note> notes = did_you_mean({}, name, known);
   if (notes.empty() && known.size() <= 20) notes.push_back({{}, fmt::format("there are {}", all)});
   if (notes.empty()) notes.push_back({{}, fmt::format("there are {}, the first is '{}'", known.size(), known.front())});
-  return diagnostic(fmt::format("unknown-{}", what), {}, fmt::format("there is no {} '{}'", what, name),
-                    std::move(notes));
+  return diagnostic(id, {}, fmt::format("there is no {} '{}'", what, name), std::move(notes));
 }
 
 template <class Items>
@@ -99,7 +99,7 @@ constexpr std::array ladder{
 
 Result<std::string> around_pass(const Program& program, const InspectOptions& options) {
   const Pass* wanted = find_pass(options.pass);
-  if (!wanted) return unknown("pass", options.pass, names_of(graph_passes()));
+  if (!wanted) return unknown("unknown-pass", "pass", options.pass, names_of(graph_passes()));
   if (!program.graph()) {
     return diagnostic("no-such-stage", {},
                       fmt::format("'{}' is a printed Loop program: no pass runs on it", program.parts().source->name));
@@ -116,11 +116,11 @@ Result<std::string> around_pass(const Program& program, const InspectOptions& op
 
 // That the entry and the kernel of it exist, where they are named.
 Diagnostics check_parts(const Program& program, const std::string& entry, const std::string& kernel) {
-  if (!entry.empty() && !program.has(entry)) return {unknown("entry", entry, names_of(program.loop().entries))};
+  if (!entry.empty() && !program.has(entry)) return {unknown("unknown-entry", "entry", entry, names_of(program.loop().entries))};
   const loop::Program part = entry.empty() ? program.loop() : only_entry(program.loop(), entry);
   const std::vector<std::string> kernels = names_of(part.kernels);
   const bool known = kernel.empty() || std::find(kernels.begin(), kernels.end(), kernel) != kernels.end();
-  return known ? Diagnostics{} : Diagnostics{unknown("kernel", kernel, kernels)};
+  return known ? Diagnostics{} : Diagnostics{unknown("unknown-kernel", "kernel", kernel, kernels)};
 }
 
 }  // namespace
@@ -133,7 +133,7 @@ const std::vector<std::string>& stages() {
 Result<std::string> inspect(const Program& program, const InspectOptions& options) {
   const auto stage =
       std::find_if(ladder.begin(), ladder.end(), [&](const Stage& s) { return s.name == options.stage; });
-  if (stage == ladder.end()) return unknown("stage", options.stage, stages());
+  if (stage == ladder.end()) return unknown("unknown-stage", "stage", options.stage, stages());
   if (Diagnostics wrong = check_parts(program, options.entry, options.kernel); !wrong.empty()) return wrong;
   return options.pass.empty() ? stage->print(program, options) : around_pass(program, options);
 }

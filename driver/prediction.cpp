@@ -19,11 +19,11 @@ const Port* find_port(const std::vector<Port>& ports, const std::string& name) {
   return found == ports.end() ? nullptr : &*found;
 }
 
-Diagnostic no_such_port(std::string_view kind, const std::string& name, const std::vector<std::string>& names) {
+Diagnostic no_such_port(DiagnosticId id, std::string_view kind, const std::string& name,
+                        const std::vector<std::string>& names) {
   std::vector<Note> notes = did_you_mean({}, name, names);
   if (notes.empty()) notes.push_back({{}, fmt::format("it has {}", fmt::join(names, ", "))});
-  return diagnostic(fmt::format("unknown-{}", kind), {}, fmt::format("`predict` has no {} '{}'", kind, name),
-                    std::move(notes));
+  return diagnostic(id, {}, fmt::format("`predict` has no {} '{}'", kind, name), std::move(notes));
 }
 
 std::vector<std::string> names_of(const std::vector<Port>& ports) {
@@ -79,7 +79,7 @@ Result<NamedArrays> read_inputs(const Program& program, const std::vector<std::p
   NamedArrays arrays;
   for (const auto& [name, path] : files) {
     const Port* port = find_port(program.inputs("predict"), name);
-    if (!port) return no_such_port("input", name, names_of(program.inputs("predict")));
+    if (!port) return no_such_port("unknown-input", "input", name, names_of(program.inputs("predict")));
     Result<data::Array> array = read_input(*port, path);
     if (!array) return array.errors();
     arrays.emplace_back(name, std::move(*array));
@@ -148,7 +148,7 @@ Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files) 
     if (output == outputs.end()) {
       std::vector<std::string> names;
       for (const auto& [known, array] : outputs) names.push_back(known);
-      return {no_such_port("output", name, names)};
+      return {no_such_port("unknown-output", "output", name, names)};
     }
     const data::Array& array = output->second;
     const auto written = path.ends_with(".csv") ? data::write_file(path, data::bytes_of_text(rows_text(array)))

@@ -57,8 +57,8 @@ Result<SourceRef> text_source(std::string name, std::string text);
 // The same from a file; too large a one is refused before it is read.
 Result<SourceRef> read_source(const std::string& path);
 
-inline Diagnostic diagnostic(std::string id, Span at, std::string message, std::vector<Note> notes = {}) {
-  return {std::move(id), std::move(at), std::move(message), std::move(notes)};
+inline Diagnostic diagnostic(DiagnosticId id, Span at, std::string message, std::vector<Note> notes = {}) {
+  return {id, std::move(at), std::move(message), std::move(notes)};
 }
 
 // "did you mean 'x'?" at the place, or nothing when no candidate is near.

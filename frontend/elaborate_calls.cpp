@@ -129,7 +129,7 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
   const bool recursive =
       std::any_of(frames_.begin(), frames_.end(), [&](const auto& frame) { return frame->function == &function; });
   if (recursive) {
-    return poison("recursion", at,
+    return poison("calls-itself", at,
                   "function " + quoted(function.name.text) + " calls itself; functions of the language can't");
   }
   if (frames_.size() > most_calls) {

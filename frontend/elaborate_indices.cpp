@@ -231,7 +231,7 @@ std::optional<std::vector<Index>> Elaborator::landing(const ast::Target& target,
     const bool uses_batch = std::any_of(place.terms.begin(), place.terms.end(),
                                         [&](const Term& term) { return extent_of(term.axis).is_batch(); });
     if (uses_batch && !place.is_axis()) {
-      error("batch-arithmetic", left.index->at, "'batch' is a whole axis only; its index takes no arithmetic");
+      error("batch-not-whole", left.index->at, "'batch' is a whole axis only; its index takes no arithmetic");
       return std::nullopt;
     }
     const Bounds bounds = bounds_of(place, [&](AxisId axis) { return extent_of(axis).size - 1; });
@@ -268,7 +268,7 @@ Operand Elaborator::finish(OpenSweep& sweep, const Operand& operand, Combiner co
   result.landing = std::move(landing);
   if (combiner == Combiner::none) {
     const std::string reason = why_scatters(result);
-    if (!reason.empty()) return poison("left-side", at, "several points land on one place: " + reason);
+    if (!reason.empty()) return poison("not-injective", at, "several points land on one place: " + reason);
   }
   return {Whole{graph_.sweep(std::move(result), std::move(shape), hint_, origin(at))}};
 }
@@ -511,7 +511,7 @@ bool Elaborator::check_reach(const ast::Subscript& node, Extent extent, const In
   });
   if (uses_batch || extent.is_batch()) {
     if (uses_batch && extent.is_batch() && index.offset.is_axis() && index.through == no_scalar) return true;
-    error("batch-arithmetic", at,
+    error("batch-not-whole", at,
           "'batch' is a whole axis only: expected a batch index alone on a batch axis of " + base);
     return false;
   }

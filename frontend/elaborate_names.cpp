@@ -27,7 +27,7 @@ Span Elaborator::origin(const Span& at) const {
   return at;
 }
 
-void Elaborator::error(std::string id, const Span& at, std::string message, std::vector<Note> notes) {
+void Elaborator::error(DiagnosticId id, const Span& at, std::string message, std::vector<Note> notes) {
   ++errors_;
   const Frame* inner = frames_.empty() ? nullptr : frames_.back().get();
   const std::string function = inner && inner->function ? quoted(inner->function->name.text) : "";
@@ -37,17 +37,17 @@ void Elaborator::error(std::string id, const Span& at, std::string message, std:
   } else if (inner && inner->call.source && inner->function && !within(at, inner->call)) {
     notes.push_back({origin(inner->call), "in this call of " + function});
   }
-  reporter_.error(std::move(id), place, std::move(message), std::move(notes));
+  reporter_.error(id, place, std::move(message), std::move(notes));
 }
 
-Operand Elaborator::poison(std::string id, const Span& at, std::string message, std::vector<Note> notes) {
-  error(std::move(id), at, std::move(message), std::move(notes));
+Operand Elaborator::poison(DiagnosticId id, const Span& at, std::string message, std::vector<Note> notes) {
+  error(id, at, std::move(message), std::move(notes));
   return {Poison{}};
 }
 
 ReportError Elaborator::reporting() {
-  return [this](std::string id, const Span& at, std::string message, std::vector<Note> notes) {
-    error(std::move(id), at, std::move(message), std::move(notes));
+  return [this](DiagnosticId id, const Span& at, std::string message, std::vector<Note> notes) {
+    error(id, at, std::move(message), std::move(notes));
   };
 }
 

@@ -102,7 +102,7 @@ Operand Elaborator::element_of(const ast::Expression& expression, OpenSweep& swe
 // A whole value as an element: read at the sweep's own point, or at [] when it has rank 0.
 Operand Elaborator::point_of(const Operand& operand, OpenSweep& sweep, const Span& at) {
   if (operand.get<Batch>()) {
-    return poison("batch-arithmetic", at, "'batch' is a whole axis only; it takes no arithmetic");
+    return poison("batch-not-whole", at, "'batch' is a whole axis only; it takes no arithmetic");
   }
   if (const Tuple* tuple = operand.get<Tuple>()) {
     return poison("several-values", at, "expected one value, found " + std::to_string(tuple->parts.size()));
@@ -170,7 +170,7 @@ Operand Elaborator::power(const Operand& base, const Operand& exponent, OpenSwee
   const Integer* integer = exponent.get<Integer>();
   if (!point || !integer || std::abs(integer->value) > INT32_MAX) {
     return poison(
-        "exponent", at,
+        "tensor-exponent", at,
         "expected an integer literal as the exponent of a tensor, found " + describe(exponent) + "; write pow(x, y)");
   }
   if (!is_float(sweep.body.type(point->id))) {

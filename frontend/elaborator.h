@@ -132,8 +132,8 @@ class Elaborator {
  private:
   // elaborate_names.cpp
   Frame& frame() { return *frames_.back(); }
-  void error(std::string id, const Span& at, std::string message, std::vector<Note> notes = {});
-  Operand poison(std::string id, const Span& at, std::string message, std::vector<Note> notes = {});
+  void error(DiagnosticId id, const Span& at, std::string message, std::vector<Note> notes = {});
+  Operand poison(DiagnosticId id, const Span& at, std::string message, std::vector<Note> notes = {});
   ReportError reporting();
   Span origin(const Span& at) const;
   bool count(const Span& at);

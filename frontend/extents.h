@@ -33,7 +33,7 @@ struct IndexSet {
 };
 
 using FindType = std::function<const TensorType*(const std::string& name)>;
-using ReportError = std::function<void(std::string id, const Span& at, std::string message, std::vector<Note> notes)>;
+using ReportError = std::function<void(DiagnosticId id, const Span& at, std::string message, std::vector<Note> notes)>;
 
 // "expected 2 indices for 'x', which is f32[3, 4], found 1"
 std::string wrong_count(const std::string& name, const TensorType& type, std::size_t found);

@@ -158,8 +158,8 @@ class Lexer {
     tokens_.push_back({kind, text_.substr(begin, end - begin), position(begin), position(end)});
   }
 
-  void report(std::string id, std::size_t begin, std::string message) {
-    reporter_.error(std::move(id), {source_, position(begin), position(at_)}, std::move(message));
+  void report(DiagnosticId id, std::size_t begin, std::string message) {
+    reporter_.error(id, {source_, position(begin), position(at_)}, std::move(message));
   }
 
   const SourceRef& source_;

@@ -37,17 +37,18 @@ void Parser::expect_closing(std::string_view text, Span opened) {
   if (accept(text) || failed_) return;
   Span at = here();
   const std::string found = describe(peek());
-  fail("syntax", std::move(at), "expected " + quoted(text) + ", found " + found, {{std::move(opened), "opened here"}});
+  fail("syntax-error", std::move(at), "expected " + quoted(text) + ", found " + found,
+       {{std::move(opened), "opened here"}});
 }
 
 void Parser::expected(std::string_view what, const std::string& hint) {
   const std::string found = describe(peek());
-  fail("syntax", here(), "expected " + std::string(what) + ", found " + found + hint);
+  fail("syntax-error", here(), "expected " + std::string(what) + ", found " + found + hint);
 }
 
-void Parser::fail(std::string id, Span at, std::string message, std::vector<Note> notes) {
+void Parser::fail(DiagnosticId id, Span at, std::string message, std::vector<Note> notes) {
   if (!failed_ && peek().kind != Token::Kind::bad)
-    reporter_.error(std::move(id), std::move(at), std::move(message), std::move(notes));
+    reporter_.error(id, std::move(at), std::move(message), std::move(notes));
   failed_ = true;
   skip_statement();
 }

@@ -36,7 +36,7 @@ class Parser {
   void expect_closing(std::string_view text, Span opened);
   void expected(std::string_view what, const std::string& hint = {});
   static std::string describe(const Token& token);
-  void fail(std::string id, Span at, std::string message, std::vector<Note> notes = {});
+  void fail(DiagnosticId id, Span at, std::string message, std::vector<Note> notes = {});
   void skip_statement();
   void skip_newlines();
   bool at_declaration(std::size_t ahead) const;

@@ -128,7 +128,7 @@ ast::ExpressionRef Parser::product() {
   ast::ExpressionRef left = unary();
   while (is("*") || is("/") || is("//")) {
     if (is("*") && is("*", 1) && peek(1).begin == peek().end) {
-      fail("syntax", here(), "expected '^' to raise to a power, found '**'");
+      fail("syntax-error", here(), "expected '^' to raise to a power, found '**'");
       return left;
     }
     left = binary(std::move(left), &Parser::unary);

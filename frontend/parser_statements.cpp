@@ -76,7 +76,7 @@ void Parser::expect_equals(const ast::Define& define) {
                                                                "state", "return", "scan", "repeat", "yield"})
                                 : "";
   if (hint.empty()) return expect("=");
-  fail("syntax", first.name.at, "expected a statement, found " + quoted(first.name.text) + hint);
+  fail("syntax-error", first.name.at, "expected a statement, found " + quoted(first.name.text) + hint);
 }
 
 // update = NAME ":=" expression

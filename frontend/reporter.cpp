@@ -8,12 +8,12 @@ bool same_place(const Span& a, const Span& b) { return a.source == b.source && a
 
 }  // namespace
 
-void Reporter::error(std::string id, Span at, std::string message, std::vector<Note> notes) {
+void Reporter::error(DiagnosticId id, Span at, std::string message, std::vector<Note> notes) {
   if (full()) return;
   for (const Diagnostic& known : diagnostics_) {
     if (known.id == id && known.message == message && same_place(known.at, at)) return;
   }
-  diagnostics_.push_back({std::move(id), std::move(at), std::move(message), std::move(notes)});
+  diagnostics_.push_back({id, std::move(at), std::move(message), std::move(notes)});
 }
 
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {

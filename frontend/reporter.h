@@ -13,7 +13,7 @@ class Reporter {
   static constexpr std::size_t most = 40;
 
   // An equal one (id, place, message) is dropped: a function may be read more than once.
-  void error(std::string id, Span at, std::string message, std::vector<Note> notes = {});
+  void error(DiagnosticId id, Span at, std::string message, std::vector<Note> notes = {});
 
   // What comes now would be dropped.
   bool full() const { return diagnostics_.size() >= most; }

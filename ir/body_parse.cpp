@@ -32,7 +32,7 @@ Affine BodyParser::parse_form() {
   const Token first = stream_.peek();
   const Index index = parse_index();
   if (index.through != no_scalar && !stream_.failed())
-    stream_.fail(stream_.span_from(first), "syntax", "expected an affine form of the axes, found a read");
+    stream_.fail(stream_.span_from(first), "syntax-error", "expected an affine form of the axes, found a read");
   return index.offset;
 }
 
@@ -57,9 +57,9 @@ void BodyParser::parse_term(Index& index, std::int64_t sign) {
     const ScalarId read = parse_read();
     if (stream_.failed()) return;
     if (index.through != no_scalar || sign < 0)
-      stream_.fail(token, "syntax", "an index goes through one integer read at most, and adds it");
+      stream_.fail(token, "syntax-error", "an index goes through one integer read at most, and adds it");
     else if (builder_.type(read) != DType::i32)
-      stream_.fail(token, "mistyped",
+      stream_.fail(token, "wrong-type",
                    fmt::format("expected an index to go through i32, found {}", name_of(builder_.type(read))));
     index.through = read;
   } else {
@@ -127,7 +127,7 @@ ScalarId BodyParser::parse_expression() {
   const ScalarId right = parse_sum();
   const ScalarId result = apply(sign, op->op, sign.text, {left, right});
   if (infix_at(stream_, 1) != nullptr)
-    stream_.fail_here("syntax", "comparisons and logic beside each other need brackets");
+    stream_.fail_here("syntax-error", "comparisons and logic beside each other need brackets");
   return result;
 }
 
@@ -219,7 +219,7 @@ ScalarId BodyParser::parse_read() {
       const Token token = stream_.peek();
       const TypedLiteral literal = parse_literal(stream_);
       if (!stream_.failed() && literal.type != tensor.dtype)
-        stream_.fail(token, "mistyped",
+        stream_.fail(token, "wrong-type",
                      fmt::format("expected the value after 'else' to be {}, found {}", name_of(tensor.dtype),
                                  name_of(literal.type)));
       read.otherwise = literal.value;
@@ -232,10 +232,10 @@ ScalarId BodyParser::parse_read() {
 ScalarId BodyParser::apply(const Token& at, Op op, std::string_view sign, std::vector<ScalarId> operands) {
   if (stream_.failed()) return nothing();
   if (++applied_ > operation_limit)
-    stream_.fail(at, "body-too-long", fmt::format("expected at most {} operations in a sweep", operation_limit));
+    stream_.fail(at, "body-too-large", fmt::format("expected at most {} operations in a sweep", operation_limit));
   const auto arity = static_cast<std::size_t>(row(op).arity);
   if (operands.size() != arity) {
-    stream_.fail(at, "wrong-arity", fmt::format("'{}' expects {} operands, found {}", sign, arity, operands.size()));
+    stream_.fail(at, "argument-count", fmt::format("'{}' expects {} operands, found {}", sign, arity, operands.size()));
     return nothing();
   }
   std::vector<DType> types;
@@ -243,7 +243,7 @@ ScalarId BodyParser::apply(const Token& at, Op op, std::string_view sign, std::v
   if (result_type(op, types)) return builder_.apply(op, std::move(operands));
   std::string list;
   for (const DType type : types) list += (list.empty() ? "" : ", ") + std::string(name_of(type));
-  stream_.fail(at, "mistyped", fmt::format("'{}' does not take ({})", sign, list));
+  stream_.fail(at, "wrong-type", fmt::format("'{}' does not take ({})", sign, list));
   return nothing();
 }
 

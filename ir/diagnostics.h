@@ -36,9 +36,33 @@ struct Note {
   std::string message;
 };
 
-// `id` names the kind of mistake ("unknown-name"): stable, kebab-case, one golden test each.
+// The kind of a mistake, "unknown-name": stable, at least two words of lower case joined by '-', known while compiling.
+// So every kind can be found in the source; tests/golden/errors holds the exact text of each.
+class DiagnosticId {
+ public:
+  consteval DiagnosticId(const char* text) : text_(text) {
+    if (!is_kebab_case(text_)) throw "a diagnostic's id is at least two words of lower case joined by '-'";
+  }
+  constexpr operator std::string_view() const { return text_; }
+  friend constexpr bool operator==(DiagnosticId id, std::string_view text) { return id.text_ == text; }
+
+ private:
+  static constexpr bool is_kebab_case(std::string_view text) {
+    bool joined = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const bool letter = text[i] >= 'a' && text[i] <= 'z';
+      const bool joint = text[i] == '-' && i > 0 && i + 1 < text.size() && text[i - 1] != '-';
+      if (!letter && !joint) return false;
+      joined |= joint;
+    }
+    return joined;
+  }
+
+  std::string_view text_;
+};
+
 struct Diagnostic {
-  std::string id;
+  DiagnosticId id;
   Span at;
   std::string message;      // lower case; expected, then found
   std::vector<Note> notes;  // other places involved, suggestions

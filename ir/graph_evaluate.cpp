@@ -83,8 +83,8 @@ class Evaluator {
     return {};
   }
 
-  void fail(const Node& node, std::string id, std::string message) {
-    errors_.push_back({std::move(id), node.origin, std::move(message), {}});
+  void fail(const Node& node, DiagnosticId id, std::string message) {
+    errors_.push_back({id, node.origin, std::move(message), {}});
   }
   void give(const Node& node, std::size_t result, Tensor tensor) {
     give(node, result, std::make_shared<const Tensor>(std::move(tensor)));
@@ -102,7 +102,7 @@ class Evaluator {
           std::string problem;
           auto result = evaluate_sweep({graph_, values_, batch_, loops_}, sweep, type_of(node), problem);
           if (result) return give(node, 0, *std::move(result));
-          fail(node, "leaves-tensor", problem);
+          fail(node, "index-outside", problem);
         },
         [&](const Scan& scan) { evaluate(node, scan); },
         [&](const Random& random) {
@@ -127,14 +127,14 @@ class Evaluator {
     Tensor tensor = make_tensor(type_of(node), batch_);
     const Tensor& from = found->second;
     if (from.type.dtype != tensor.type.dtype || from.shape != tensor.shape || from.data.size() != tensor.data.size())
-      return fail(node, "mistyped",
+      return fail(node, "wrong-type",
                   fmt::format("expected {} '{}' to be {}[{}], found {}[{}] with {} elements", kind, name,
                               name_of(tensor.type.dtype), fmt::join(tensor.shape, ", "), name_of(from.type.dtype),
                               fmt::join(from.shape, ", "), from.data.size()));
     const auto wrong =
         std::find_if(from.data.begin(), from.data.end(), [&](double value) { return !may_enter(value, tensor.type); });
     if (wrong != from.data.end())
-      return fail(node, "out-of-range",
+      return fail(node, "value-out-of-range",
                   fmt::format("expected {} '{}' to be {}, found {}", kind, name, to_string(tensor.type), *wrong));
     tensor.data = from.data;
     give(node, 0, std::move(tensor));
@@ -195,7 +195,8 @@ class Evaluator {
 }  // namespace
 
 Result<Evaluation> evaluate(const Graph& graph, std::int64_t batch, const Tensors& inputs, const Tensors& states) {
-  if (batch < 1) return Diagnostic{"bad-batch", {}, fmt::format("expected a batch of at least 1, found {}", batch), {}};
+  if (batch < 1)
+    return Diagnostic{"batch-limit", {}, fmt::format("expected a batch of at least 1, found {}", batch), {}};
   const Work work = work_of(graph, batch);
   if (work.points > most_points || work.elements > most_elements)
     return Diagnostic{"too-much-work",

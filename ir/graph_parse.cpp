@@ -149,7 +149,7 @@ class GraphParser {
     do types.push_back(parse_type(stream_));
     while (stream_.accept(","));
     if (!stream_.failed() && types.size() != names.size())
-      stream_.fail(first, "wrong-results", fmt::format("{} values have {} types", names.size(), types.size()));
+      stream_.fail(first, "value-count", fmt::format("{} values have {} types", names.size(), types.size()));
     if (stream_.failed()) return define_broken(scope, names);
     define(scope, names, std::move(op), std::move(types), origin);
   }
@@ -349,7 +349,7 @@ class GraphParser {
     const Token word = stream_.peek();
     if (stream_.accept("carry")) {
       if (!block.scan.captured.empty())
-        return stream_.fail(word, "syntax", "carried values stand before captured ones");
+        return stream_.fail(word, "syntax-error", "carried values stand before captured ones");
       block.carried.emplace_back(stream_.peek().text);
       block.next.push_back(broken);
       block.scan.initial.push_back(parse_entering(inner, block));
@@ -360,7 +360,7 @@ class GraphParser {
     } else if (stream_.accept("yield")) {
       block.yields.push_back(parse_value(inner));
     } else if (word.is("update") || word.is("output") || word.is("loss") || word.is("metric")) {
-      stream_.fail(word, "syntax", fmt::format("'{}' does not stand in a scan", word.text));
+      stream_.fail(word, "syntax-error", fmt::format("'{}' does not stand in a scan", word.text));
     } else {
       parse_definition(inner);
     }

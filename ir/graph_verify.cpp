@@ -9,14 +9,14 @@
 
 namespace descent {
 
-void Findings::add(const void* part, const Span& origin, std::string id, std::string message) {
+void Findings::add(const void* part, const Span& origin, DiagnosticId id, std::string message) {
   if (full()) return;
   Span at = origin;
   if (at.source == nullptr) {
     const auto place = printed().places.find(part);
     if (place != printed().places.end()) at = {source_, place->second.first, place->second.second};
   }
-  diagnostics_.push_back({std::move(id), std::move(at), std::move(message), {}});
+  diagnostics_.push_back({id, std::move(at), std::move(message), {}});
 }
 
 std::string Findings::name(const Graph& graph, ValueId value) {
@@ -61,9 +61,9 @@ class GraphVerifier {
   bool in_scan() const { return !loops_.empty(); }
   bool is_value(ValueId id) const { return id >= 0 && id < static_cast<ValueId>(graph_.values.size()); }
 
-  void report(const Output& output, std::string id, std::string message) {
+  void report(const Output& output, DiagnosticId id, std::string message) {
     const Span origin = is_value(output.value) ? graph_.node_of(output.value).origin : Span{};
-    findings_.add(&output, origin, std::move(id), std::move(message));
+    findings_.add(&output, origin, id, std::move(message));
   }
 
   // Values know their node, and what the node reads stands before it.
@@ -130,8 +130,7 @@ class GraphVerifier {
 
   static bool has_results(const NodeContext& context, std::size_t expected) {
     const std::size_t found = context.node().results.size();
-    if (found != expected)
-      context.report("wrong-results", fmt::format("expected {} results, found {}", expected, found));
+    if (found != expected) context.report("value-count", fmt::format("expected {} results, found {}", expected, found));
     return found == expected;
   }
 
@@ -154,20 +153,20 @@ class GraphVerifier {
     if (declared == nullptr)
       return context.report("unknown-state", fmt::format("the model declares no state '{}'", state.name));
     if (declared->type != result_type_of(context))
-      context.report("mistyped", fmt::format("expected state '{}' to be {}, found {}", state.name,
-                                             to_string(declared->type), to_string(result_type_of(context))));
+      context.report("wrong-type", fmt::format("expected state '{}' to be {}, found {}", state.name,
+                                               to_string(declared->type), to_string(result_type_of(context))));
   }
 
   void check(const NodeContext& context, const Random& random) {
     if (!has_results(context, 1)) return;
     const TensorType& type = result_type_of(context);
     if (type.dtype != DType::f32)
-      context.report("mistyped", fmt::format("expected random numbers to be f32, found {}", name_of(type.dtype)));
+      context.report("wrong-type", fmt::format("expected random numbers to be f32, found {}", name_of(type.dtype)));
     for (const ValueId operand : {random.seed, random.step}) {
       const TensorType& found = graph_.type(operand);
       if (found.dtype != DType::i32 || !found.shape.empty())
-        context.report("mistyped", fmt::format("expected seed and step to be i32[], found {} of {}",
-                                               context.name(operand), to_string(found)));
+        context.report("wrong-type", fmt::format("expected seed and step to be i32[], found {} of {}",
+                                                 context.name(operand), to_string(found)));
     }
   }
 
@@ -179,11 +178,11 @@ class GraphVerifier {
     const TensorType& of = graph_.type(gradient.of);
     const TensorType& by = graph_.type(gradient.by);
     if (!is_float(of.dtype) || !of.shape.empty())
-      context.report("mistyped", fmt::format("expected the gradient of a floating scalar, found {}", to_string(of)));
+      context.report("wrong-type", fmt::format("expected the gradient of a floating scalar, found {}", to_string(of)));
     if (!is_float(by.dtype))
-      context.report("mistyped", fmt::format("expected a gradient by a floating tensor, found {}", to_string(by)));
+      context.report("wrong-type", fmt::format("expected a gradient by a floating tensor, found {}", to_string(by)));
     if (result_type_of(context) != by)
-      context.report("mistyped",
+      context.report("wrong-type",
                      fmt::format("expected the gradient by {} to be {}, found {}", context.name(gradient.by),
                                  to_string(by), to_string(result_type_of(context))));
   }
@@ -197,8 +196,8 @@ class GraphVerifier {
     if (declared == nullptr)
       return context.report("unknown-state", fmt::format("the model declares no state '{}'", update.state));
     if (!fits(graph_.type(update.value), declared->type))
-      context.report("mistyped", fmt::format("expected state '{}' to become {}, found {}", update.state,
-                                             to_string(declared->type), to_string(graph_.type(update.value))));
+      context.report("wrong-type", fmt::format("expected state '{}' to become {}, found {}", update.state,
+                                               to_string(declared->type), to_string(graph_.type(update.value))));
   }
 
   void check(const NodeContext& context, const Scan& scan) {
@@ -208,7 +207,8 @@ class GraphVerifier {
       return context.report("bad-extent",
                             fmt::format("expected a scan over 1 to 2^40 steps, found {}", to_string(scan.axis.extent)));
     if (loops_.size() >= nesting_limit)
-      return context.report("nesting-too-deep", fmt::format("expected at most {} scans in one another", nesting_limit));
+      return context.report("nested-too-deeply",
+                            fmt::format("expected at most {} scans in one another", nesting_limit));
     std::vector<std::int64_t> inner = {scan.axis.extent.size};
     inner.insert(inner.end(), loops_.begin(), loops_.end());
     GraphVerifier(model_, *scan.body, legality_, findings_, inner).run();
@@ -248,14 +248,14 @@ class GraphVerifier {
       given.shape.insert(given.shape.begin(), scan.axis.extent);
     }
     if (graph_.type(result) != given)
-      context.report("mistyped", fmt::format("expected {} to be {}, found {}", context.name(result), to_string(given),
-                                             to_string(graph_.type(result))));
+      context.report("wrong-type", fmt::format("expected {} to be {}, found {}", context.name(result), to_string(given),
+                                               to_string(graph_.type(result))));
   }
 
   static void expect_fit(const NodeContext& context, const TensorType& found, const TensorType& expected,
                          const std::string& what) {
     if (!fits(found, expected))
-      context.report("mistyped",
+      context.report("wrong-type",
                      fmt::format("expected {} as {}, found {}", what, to_string(expected), to_string(found)));
   }
 
@@ -268,7 +268,7 @@ class GraphVerifier {
       report(output, "duplicate-name", fmt::format("output '{}' is there twice", output.name));
     const TensorType& type = graph_.type(output.value);
     if (output.kind == Output::Kind::loss && (!type.shape.empty() || !is_float(type.dtype)))
-      report(output, "mistyped",
+      report(output, "wrong-type",
              fmt::format("expected loss '{}' to be a floating scalar, found {}", output.name, to_string(type)));
   }
 

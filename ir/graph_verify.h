@@ -19,7 +19,7 @@ class Findings {
   explicit Findings(const Model& model) : model_(model) {}
 
   // `part`: the Node, Output, StateDeclaration or Graph that is wrong.
-  void add(const void* part, const Span& origin, std::string id, std::string message);
+  void add(const void* part, const Span& origin, DiagnosticId id, std::string message);
   // "%h", as printed.
   std::string name(const Graph& graph, ValueId value);
 
@@ -47,8 +47,8 @@ struct NodeContext {
   Findings& findings;
 
   const Node& node() const { return graph.nodes[static_cast<std::size_t>(id)]; }
-  void report(std::string id_of_kind, std::string message) const {
-    findings.add(&node(), node().origin, std::move(id_of_kind), std::move(message));
+  void report(DiagnosticId id_of_kind, std::string message) const {
+    findings.add(&node(), node().origin, id_of_kind, std::move(message));
   }
   std::string name(ValueId value) const { return findings.name(graph, value); }
 };

@@ -115,20 +115,20 @@ class ProgramParser {
 
   BufferId buffer_id() {
     const Token token = stream_.peek();
-    return named(program_.buffers, token, stream_.expect_name("a buffer"), "buffer");
+    return named(program_.buffers, token, stream_.expect_name("a buffer"), "unknown-buffer", "buffer");
   }
 
   // The number of the item of that name.
   template <class Items>
-  int named(const Items& items, const Token& token, const std::string& name, std::string_view what) {
+  int named(const Items& items, const Token& token, const std::string& name, DiagnosticId unknown,
+            std::string_view what) {
     std::vector<std::string> names;
     for (const auto& item : items) {
       if (item.name == name) return static_cast<int>(&item - items.data());
       names.push_back(item.name);
     }
     const Span at = stream_.span_of(token);
-    stream_.fail(at, fmt::format("unknown-{}", what), fmt::format("there is no {} '{}'", what, name),
-                 suggestion(at, name, names));
+    stream_.fail(at, unknown, fmt::format("there is no {} '{}'", what, name), suggestion(at, name, names));
     return -1;
   }
 
@@ -153,7 +153,7 @@ class ProgramParser {
   Call call() {
     Call call;
     const Token token = stream_.peek();
-    call.kernel = named(program_.kernels, token, stream_.expect_name("the kernel's name"), "kernel");
+    call.kernel = named(program_.kernels, token, stream_.expect_name("the kernel's name"), "unknown-kernel", "kernel");
     if (stream_.failed()) return call;
     const Kernel& kernel = program_.kernels[static_cast<std::size_t>(call.kernel)];
     stream_.expect("(", "after the kernel's name");

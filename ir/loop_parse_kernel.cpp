@@ -124,7 +124,7 @@ class KernelParser {
     } else {
       stream_.expect("read", "or 'write', 'update' or 'index'");
     }
-    if (kernel_.indices > 0) stream_.fail_here("syntax", "expected arrays before indices");
+    if (kernel_.indices > 0) stream_.fail_here("syntax-error", "expected arrays before indices");
     array(role);
     ++kernel_.parameters;
   }
@@ -137,7 +137,7 @@ class KernelParser {
     ElementType type = parse_array_type(stream_);
     const ArrayId id = static_cast<ArrayId>(kernel_.arrays.size());
     if (!arrays_.emplace(name, id).second && !stream_.failed()) {
-      stream_.fail(token, "duplicate-array", fmt::format("there is an array '{}' already", name));
+      stream_.fail(token, "duplicate-name", fmt::format("there is an array '{}' already", name));
     }
     kernel_.arrays.push_back({role, std::move(name), type.dtype, std::move(type.shape)});
     return id;
@@ -208,7 +208,7 @@ class KernelParser {
     if (stream_.failed()) return;
     const Array& array = kernel_.arrays[static_cast<std::size_t>(store.array)];
     if (type(store.value) != array.dtype) {
-      stream_.fail(stream_.span_from(first), "mistyped-store",
+      stream_.fail(stream_.span_from(first), "wrong-type",
                    fmt::format("'{}' holds {}, but the value is {}", array.name, name_of(array.dtype),
                                name_of(type(store.value))));
     }
@@ -273,7 +273,7 @@ class KernelParser {
       const Token first = stream_.peek();
       result.through = primary();
       if (!stream_.failed() && type(result.through) != DType::i32) {
-        stream_.fail(stream_.span_from(first), "mistyped-subscript",
+        stream_.fail(stream_.span_from(first), "wrong-type",
                      fmt::format("expected an i32 after '@', found {}", name_of(type(result.through))));
       }
       result.offset = AffineParser(stream_, variables_, false).rest().form;
@@ -321,7 +321,7 @@ class KernelParser {
     const std::optional<DType> result = counted ? result_type(row.op, types) : std::nullopt;
     if (!result) {
       const std::string wanted = counted ? "of types that fit" : fmt::format("{} in number", row.arity);
-      stream_.fail(stream_.span_from(first), "mistyped-operation",
+      stream_.fail(stream_.span_from(first), "wrong-type",
                    fmt::format("expected operands of '{}' {}, found ({})", row.name, wanted, fmt::join(names, ", ")));
       return no_temp;
     }
@@ -359,7 +359,7 @@ class KernelParser {
       if (id != no_temp) names.push_back(known);
     }
     const Span at = stream_.span_of(token);
-    stream_.fail(at, "unknown-temp", fmt::format("there is no value '{}' here", name), suggestion(at, name, names));
+    stream_.fail(at, "unknown-value", fmt::format("there is no value '{}' here", name), suggestion(at, name, names));
     return no_temp;
   }
 
@@ -397,7 +397,7 @@ class KernelParser {
       const TypedLiteral literal = parse_literal(stream_);
       load.otherwise = literal.value;
       if (!stream_.failed() && literal.type != dtype) {
-        stream_.fail(token, "mistyped-literal",
+        stream_.fail(token, "wrong-type",
                      fmt::format("expected a literal of {}, found {}", name_of(dtype), name_of(literal.type)));
       }
     }

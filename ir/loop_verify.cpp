@@ -21,7 +21,7 @@ class ProgramVerifier {
 
   Diagnostics run() && {
     if (program_.largest_batch < 1) {
-      fail("loop-batch", {}, "the largest batch is {}", program_.largest_batch);
+      fail("batch-limit", {}, "the largest batch is {}", program_.largest_batch);
       return std::move(diagnostics_);
     }
     names(program_.buffers, "buffers");
@@ -44,15 +44,15 @@ class ProgramVerifier {
 
  private:
   template <class... Arguments>
-  void fail(std::string id, const Span& at, fmt::format_string<Arguments...> form, Arguments&&... arguments) {
-    diagnostics_.push_back({std::move(id), at, fmt::format(form, std::forward<Arguments>(arguments)...), {}});
+  void fail(DiagnosticId id, const Span& at, fmt::format_string<Arguments...> form, Arguments&&... arguments) {
+    diagnostics_.push_back({id, at, fmt::format(form, std::forward<Arguments>(arguments)...), {}});
   }
 
   template <class Items>
   void names(const Items& items, std::string_view what) {
     std::set<std::string_view> seen;
     for (const auto& item : items) {
-      if (!seen.insert(item.name).second) fail("loop-duplicate-name", {}, "two {} are named {}", what, item.name);
+      if (!seen.insert(item.name).second) fail("duplicate-name", {}, "two {} are named {}", what, item.name);
     }
   }
 
@@ -70,7 +70,7 @@ class ProgramVerifier {
 
   void buffer(const Buffer& buffer) {
     if (count(buffer.type.shape, program_.largest_batch) > most_elements) {
-      return fail("loop-extent", {}, "buffer {} : {} is too large", buffer.name, to_string(buffer.type));
+      return fail("tensor-too-large", {}, "buffer {} : {} is too large", buffer.name, to_string(buffer.type));
     }
     if (buffer.offset < 0) return;
     if (!in_arena(buffer))

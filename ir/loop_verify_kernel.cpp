@@ -36,10 +36,10 @@ class KernelVerifier {
  private:
   // A diagnostic of this kernel; `at` is the model's text or the Loop text it came from.
   template <class... Arguments>
-  void fail(std::string id, fmt::format_string<Arguments...> form, Arguments&&... arguments) {
+  void fail(DiagnosticId id, fmt::format_string<Arguments...> form, Arguments&&... arguments) {
     if (diagnostics_.size() - before_ >= diagnostic_limit) return;
     std::string message = fmt::format(form, std::forward<Arguments>(arguments)...);
-    diagnostics_.push_back({std::move(id), kernel_.origin, fmt::format("kernel {}: {}", kernel_.name, message), {}});
+    diagnostics_.push_back({id, kernel_.origin, fmt::format("kernel {}: {}", kernel_.name, message), {}});
   }
 
   // -- declarations ----------------------------------------------------------------------------------------------
@@ -64,13 +64,13 @@ class KernelVerifier {
       fail("loop-signature", "array {} is {}, but {} a parameter", array.name, local ? "local" : "not local",
            local ? "stands as" : "is not");
     }
-    if (!names.insert(array.name).second) fail("loop-duplicate-name", "two arrays are named {}", array.name);
+    if (!names.insert(array.name).second) fail("duplicate-name", "two arrays are named {}", array.name);
     for (Extent extent : array.shape) {
-      if (extent.size < 0) fail("loop-extent", "array {} has an extent of {}", array.name, extent.size);
+      if (extent.size < 0) fail("bad-extent", "array {} has an extent of {}", array.name, extent.size);
       if (local && id >= kernel_.parameters && extent.is_batch())
-        fail("loop-local-batch", "local {} has an axis of batch", array.name);
+        fail("batch-in-local", "local {} has an axis of batch", array.name);
     }
-    if (count(array.shape, 1) > std::int64_t{1} << 40) fail("loop-extent", "array {} is too large", array.name);
+    if (count(array.shape, 1) > std::int64_t{1} << 40) fail("tensor-too-large", "array {} is too large", array.name);
     alive_[static_cast<std::size_t>(id)] = !local;
   }
 
@@ -101,19 +101,19 @@ class KernelVerifier {
   DType type(TempId temp) const { return kernel_.temps[static_cast<std::size_t>(temp)]; }
 
   void use(TempId temp) {
-    if (!known(temp)) return fail("loop-unknown-temp", "there is no temp {}", temp);
+    if (!known(temp)) return fail("unknown-value", "there is no temp {}", temp);
     if (visible_[static_cast<std::size_t>(temp)]) return;
-    fail("loop-temp-scope", "temp {} is used {}", temp,
+    fail("out-of-scope", "temp {} is used {}", temp,
          defined_[static_cast<std::size_t>(temp)] ? "outside the block that defines it" : "before its definition");
   }
 
   bool define(TempId temp) {
     if (!known(temp)) {
-      fail("loop-unknown-temp", "there is no temp {}", temp);
+      fail("unknown-value", "there is no temp {}", temp);
       return false;
     }
     if (defined_[static_cast<std::size_t>(temp)]) {
-      fail("loop-temp-redefined", "temp {} is defined twice", temp);
+      fail("duplicate-name", "temp {} is defined twice", temp);
       return false;
     }
     defined_[static_cast<std::size_t>(temp)] = visible_[static_cast<std::size_t>(temp)] = true;
@@ -135,19 +135,19 @@ class KernelVerifier {
 
   void expect_type(TempId temp, DType wanted, std::string_view what) {
     if (!known(temp) || type(temp) == wanted) return;
-    fail("loop-type", "expected {} to be {}, found temp {} of {}", what, name_of(wanted), temp, name_of(type(temp)));
+    fail("wrong-type", "expected {} to be {}, found temp {} of {}", what, name_of(wanted), temp, name_of(type(temp)));
   }
 
   void literal(double value, DType type) {
     if (std::isnan(value) && is_float(type)) return;
     if (double_of(word_of(value, type), type) == value) return;
-    fail("loop-literal", "{} is no value of {}", value, name_of(type));
+    fail("not-representable", "{} is no value of {}", value, name_of(type));
   }
 
   void operation(const Operation& operation, TempId result) {
     const OpRow& row = descent::row(operation.op);
     if (!is_native(operation.op)) {
-      return fail("loop-not-native", "'{}' is not native; it must be expanded", row.name);
+      return fail("not-native", "'{}' is not native; it must be expanded", row.name);
     }
     std::vector<DType> types;
     std::vector<std::string_view> names;
@@ -158,7 +158,7 @@ class KernelVerifier {
     }
     const bool counted = static_cast<int>(types.size()) == row.arity;
     const std::optional<DType> found = counted ? result_type(operation.op, types) : std::nullopt;
-    if (!found) return fail("loop-type", "'{}' does not take ({})", row.name, fmt::join(names, ", "));
+    if (!found) return fail("wrong-type", "'{}' does not take ({})", row.name, fmt::join(names, ", "));
     expect_type(result, *found, fmt::format("the result of '{}'", row.name));
   }
 
@@ -186,12 +186,12 @@ class KernelVerifier {
 
   bool declare(ArrayId id) {
     if (id < 0 || static_cast<std::size_t>(id) >= kernel_.arrays.size()) {
-      fail("loop-unknown-array", "there is no array {}", id);
+      fail("unknown-array", "there is no array {}", id);
       return false;
     }
     const Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
     if (array.role != Array::Role::local || alive_[static_cast<std::size_t>(id)]) {
-      fail("loop-local-scope", "{} is declared, but {}", array.name,
+      fail("out-of-scope", "{} is declared, but {}", array.name,
            array.role == Array::Role::local ? "lives already" : "is no local");
       return false;
     }
@@ -211,9 +211,9 @@ class KernelVerifier {
     const std::size_t errors = diagnostics_.size();
     const bool exists =
         loop.variable >= kernel_.indices && static_cast<std::size_t>(loop.variable) < kernel_.variables.size();
-    if (!exists) return fail("loop-unknown-variable", "there is no loop variable {}", loop.variable);
+    if (!exists) return fail("unknown-variable", "there is no loop variable {}", loop.variable);
     const std::string& name = kernel_.variables[static_cast<std::size_t>(loop.variable)];
-    if (ranges_.is_open(loop.variable)) return fail("loop-variable-scope", "loop {} is inside itself", name);
+    if (ranges_.is_open(loop.variable)) return fail("out-of-scope", "loop {} is inside itself", name);
     if (loop.end.empty() || loop.step < 1) {
       return fail("loop-bounds", "loop {} has {} ends and a step of {}", name, loop.end.size(), loop.step);
     }
@@ -255,10 +255,10 @@ class KernelVerifier {
       if (ranges_.is_open(term.axis)) continue;
       const bool exists = term.axis >= 0 && static_cast<std::size_t>(term.axis) < kernel_.variables.size();
       if (exists) {
-        fail("loop-variable-scope", "variable {} is used outside its loop",
+        fail("out-of-scope", "variable {} is used outside its loop",
              kernel_.variables[static_cast<std::size_t>(term.axis)]);
       } else {
-        fail("loop-unknown-variable", "there is no variable {}", term.axis);
+        fail("unknown-variable", "there is no variable {}", term.axis);
       }
       return false;
     }
@@ -267,16 +267,16 @@ class KernelVerifier {
 
   bool access(ArrayId id, const std::vector<Subscript>& at) {
     if (id < 0 || static_cast<std::size_t>(id) >= kernel_.arrays.size()) {
-      fail("loop-unknown-array", "there is no array {}", id);
+      fail("unknown-array", "there is no array {}", id);
       return false;
     }
     const Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
     if (!alive_[static_cast<std::size_t>(id)]) {
-      fail("loop-local-scope", "local {} is used where it is not declared", array.name);
+      fail("out-of-scope", "local {} is used where it is not declared", array.name);
       return false;
     }
     if (at.size() != array.shape.size()) {
-      fail("loop-rank", "{} subscripts for {}{}", at.size(), array.name, to_string(array.shape));
+      fail("index-count", "{} subscripts for {}{}", at.size(), array.name, to_string(array.shape));
       return false;
     }
     bool fine = true;
@@ -297,7 +297,7 @@ class KernelVerifier {
       const Affine last = ranges_.form_of(array.shape[axis]) - 1;
       const bool below = ranges_.low(index) < 0;
       if (!below && ranges_.low(last - index) >= 0) continue;
-      fail("loop-bounds", "index {} reaches {} in axis of {} of {}", spell(kernel_, index),
+      fail("index-outside", "index {} reaches {} in axis of {} of {}", spell(kernel_, index),
            below ? ranges_.low(index) : ranges_.high(index), to_string(array.shape[axis]), spell(kernel_, id, at));
     }
   }

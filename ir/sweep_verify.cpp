@@ -32,9 +32,9 @@ class SweepVerifier {
   }
 
  private:
-  void report(std::string id, std::string message) {
+  void report(DiagnosticId id, std::string message) {
     failed_ = true;
-    context_.report(std::move(id), std::move(message));
+    context_.report(id, std::move(message));
   }
 
   std::string shown(const Affine& form) const {
@@ -78,14 +78,14 @@ class SweepVerifier {
           [&](const AxisValue& value) {
             check_form(value.form, "an index value");
             if (scalar.type != DType::i32)
-              report("mistyped", fmt::format("expected an index value to be i32, found {}", name_of(scalar.type)));
+              report("wrong-type", fmt::format("expected an index value to be i32, found {}", name_of(scalar.type)));
           },
           [&](const AxisExtent& extent) {
             if (extent.axis < 0 || extent.axis >= static_cast<AxisId>(sweep_.axes.size()))
               report("unknown-axis", fmt::format("the extent of axis {} is asked for, but the sweep has {}",
                                                  extent.axis, sweep_.axes.size()));
             else if (scalar.type != DType::i32)
-              report("mistyped", fmt::format("expected an extent to be i32, found {}", name_of(scalar.type)));
+              report("wrong-type", fmt::format("expected an extent to be i32, found {}", name_of(scalar.type)));
           },
           [&](const Read& read) { check_read(id, scalar.type, read); },
           [&](const Apply& apply) { check_apply(id, scalar.type, apply); });
@@ -101,7 +101,7 @@ class SweepVerifier {
     const OpRow& op = row(apply.op);
     const std::string_view sign = op.infix.empty() ? op.name : op.infix;
     if (static_cast<int>(apply.operands.size()) != op.arity)
-      return report("wrong-arity",
+      return report("argument-count",
                     fmt::format("'{}' expects {} operands, found {}", sign, op.arity, apply.operands.size()));
     std::vector<DType> types;
     std::string list;
@@ -112,19 +112,19 @@ class SweepVerifier {
       list += (list.empty() ? "" : ", ") + std::string(name_of(types.back()));
     }
     const std::optional<DType> expected = result_type(apply.op, types);
-    if (!expected) return report("mistyped", fmt::format("'{}' does not take ({})", sign, list));
+    if (!expected) return report("wrong-type", fmt::format("'{}' does not take ({})", sign, list));
     if (*expected != type)
-      report("mistyped", fmt::format("'{}' of ({}) is {}, found {}", sign, list, name_of(*expected), name_of(type)));
+      report("wrong-type", fmt::format("'{}' of ({}) is {}, found {}", sign, list, name_of(*expected), name_of(type)));
   }
 
   void check_read(ScalarId id, DType type, const Read& read) {
     const TensorType& tensor = context_.graph.type(read.tensor);
     if (tensor.dtype != type)
-      return report("mistyped", fmt::format("expected a read of {} to be {}, found {}", context_.name(read.tensor),
-                                            name_of(tensor.dtype), name_of(type)));
+      return report("wrong-type", fmt::format("expected a read of {} to be {}, found {}", context_.name(read.tensor),
+                                              name_of(tensor.dtype), name_of(type)));
     if (read.at.size() != tensor.shape.size())
-      return report("wrong-rank", fmt::format("expected {} indices for {} {}, found {}", tensor.shape.size(),
-                                              context_.name(read.tensor), to_string(tensor.shape), read.at.size()));
+      return report("index-count", fmt::format("expected {} indices for {} {}, found {}", tensor.shape.size(),
+                                               context_.name(read.tensor), to_string(tensor.shape), read.at.size()));
     for (const Index& index : read.at) check_index(index, id, "an index of " + context_.name(read.tensor));
     if (read.otherwise) check_literal(*read.otherwise, type, "the value after 'else'");
   }
@@ -145,15 +145,15 @@ class SweepVerifier {
     const bool counts = sweep_.combiner == Combiner::argmax;
     const DType expected = counts ? DType::i32 : body;
     if (result().dtype != expected)
-      report("mistyped",
+      report("wrong-type",
              fmt::format("expected the result to be {}, found {}", name_of(expected), name_of(result().dtype)));
     const bool combinable = is_float(body) || body == DType::i32;
     if (sweep_.combiner != Combiner::none && !combinable)
-      report("mistyped",
+      report("wrong-type",
              fmt::format("'{}' combines f32, f64 or i32, found {}", name_of(sweep_.combiner), name_of(body)));
     if (sweep_.landing.size() != result().shape.size())
-      report("wrong-rank", fmt::format("expected one landing index per axis of {}, found {}", to_string(result().shape),
-                                       sweep_.landing.size()));
+      report("index-count", fmt::format("expected one landing index per axis of {}, found {}",
+                                        to_string(result().shape), sweep_.landing.size()));
     for (const Index& index : sweep_.landing) check_index(index, sweep_.body.root() + 1, "a landing index");
   }
 
@@ -205,16 +205,17 @@ class SweepVerifier {
     if (index.through != no_scalar) {
       const std::optional<Range>& range = ranges[static_cast<std::size_t>(index.through)];
       if (!range)
-        return report("may-leave", fmt::format("dimension {} of {} is indexed through integers without a range; name "
-                                               "the value outside with 'else'",
-                                               dimension, context_.name(read.tensor)));
+        return report("unknown-range",
+                      fmt::format("dimension {} of {} is indexed through integers without a range; name "
+                                  "the value outside with 'else'",
+                                  dimension, context_.name(read.tensor)));
       if (bounds.low < -largest_extent || bounds.high > largest_extent) bounds = {-largest_extent, largest_extent};
       bounds = {bounds.low + range->low, bounds.high + range->high - 1};
     }
     if (bounds.low > bounds.high || (bounds.low >= 0 && bounds.high < extent)) return;
-    report("may-leave", fmt::format("dimension {} of {} has {}, but its index runs from {} to {}; name the value "
-                                    "outside with 'else'",
-                                    dimension, context_.name(read.tensor), extent, bounds.low, bounds.high));
+    report("index-outside", fmt::format("dimension {} of {} has {}, but its index runs from {} to {}; name the value "
+                                        "outside with 'else'",
+                                        dimension, context_.name(read.tensor), extent, bounds.low, bounds.high));
   }
 
   // -- range: what the type claims of i32 results
@@ -247,8 +248,8 @@ class SweepVerifier {
     const bool through = std::any_of(sweep_.landing.begin(), sweep_.landing.end(),
                                      [](const Index& index) { return index.through != no_scalar; });
     if (context_.legality.gathered && !scatters.empty() && !through)
-      report("scatters", fmt::format("the scatter that makes {} must be gone after gather: {}",
-                                     context_.name(context_.node().results[0]), scatters));
+      report("scatter-left", fmt::format("the scatter that makes {} must be gone after gather: {}",
+                                         context_.name(context_.node().results[0]), scatters));
   }
 
   // -- order

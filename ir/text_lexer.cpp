@@ -188,7 +188,7 @@ TokenStream::TokenStream(SourceRef source) : source_(std::move(source)) {
     return;
   }
   tokens_.emplace_back();
-  fail(tokens_[0], "text-too-long",
+  fail(tokens_[0], "file-too-large",
        fmt::format("expected at most {} bytes, found {}", text_limit, source_->text.size()));
 }
 
@@ -245,23 +245,23 @@ std::int64_t TokenStream::expect_integer(std::string_view what, std::int64_t low
     fail({source_, first.begin, token.end}, "number-out-of-range",
          fmt::format("expected {} from {} to {}, found {}", what, low, high, text));
   } else {
-    fail(token, "syntax", fmt::format("expected {}, found {}", what, describe(token)));
+    fail(token, "syntax-error", fmt::format("expected {}, found {}", what, describe(token)));
   }
   return low;
 }
 
 void TokenStream::fail_expected(std::string_view what) {
-  fail_here("syntax", fmt::format("expected {}, found {}", what, describe(peek())));
+  fail_here("syntax-error", fmt::format("expected {}, found {}", what, describe(peek())));
 }
 
-void TokenStream::fail(const Token& token, std::string id, std::string message, std::vector<Note> notes) {
-  fail(span_of(token), std::move(id), std::move(message), std::move(notes));
+void TokenStream::fail(const Token& token, DiagnosticId id, std::string message, std::vector<Note> notes) {
+  fail(span_of(token), id, std::move(message), std::move(notes));
 }
 
-void TokenStream::fail(Span at, std::string id, std::string message, std::vector<Note> notes) {
+void TokenStream::fail(Span at, DiagnosticId id, std::string message, std::vector<Note> notes) {
   if (failed_) return;
   failed_ = true;
-  if (!hopeless()) diagnostics_.push_back({std::move(id), std::move(at), std::move(message), std::move(notes)});
+  if (!hopeless()) diagnostics_.push_back({id, std::move(at), std::move(message), std::move(notes)});
 }
 
 void TokenStream::recover() {
@@ -277,7 +277,7 @@ Span TokenStream::span_from(const Token& first) const {
 
 TokenStream::Nesting::Nesting(TokenStream& stream) : stream_(stream) {
   if (++stream_.depth_ > nesting_limit)
-    stream_.fail_here("nesting-too-deep", fmt::format("expected at most {} levels of nesting", nesting_limit));
+    stream_.fail_here("nested-too-deeply", fmt::format("expected at most {} levels of nesting", nesting_limit));
 }
 
 std::vector<Note> suggestion(const Span& at, std::string_view name, std::span<const std::string> candidates) {

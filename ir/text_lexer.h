@@ -71,10 +71,10 @@ class TokenStream {
   // An integer between the limits, '-' allowed.
   std::int64_t expect_integer(std::string_view what, std::int64_t low, std::int64_t high);
 
-  void fail_here(std::string id, std::string message) { fail(peek(), std::move(id), std::move(message)); }
+  void fail_here(DiagnosticId id, std::string message) { fail(peek(), id, std::move(message)); }
   void fail_expected(std::string_view what);  // "expected WHAT, found …" at the next token
-  void fail(const Token& token, std::string id, std::string message, std::vector<Note> notes = {});
-  void fail(Span at, std::string id, std::string message, std::vector<Note> notes = {});
+  void fail(const Token& token, DiagnosticId id, std::string message, std::vector<Note> notes = {});
+  void fail(Span at, DiagnosticId id, std::string message, std::vector<Note> notes = {});
   // Fails without a diagnostic: what is wrong here follows from what has been reported.
   void fail_quietly() { failed_ = true; }
   bool failed() const { return failed_; }

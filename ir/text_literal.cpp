@@ -126,8 +126,7 @@ TypedLiteral parse_literal(TokenStream& stream) {
   const auto [digits, suffix] = split_suffix(token.text);
   const std::optional<DType> named = suffix.empty() ? type_without_suffix(digits) : dtype_named(suffix);
   if (!named) {
-    stream.fail(token, "unknown-suffix",
-                fmt::format("expected f32, f64, i32, u32 or u8 after '_', found '{}'", suffix));
+    stream.fail(token, "unknown-type", fmt::format("expected f32, f64, i32, u32 or u8 after '_', found '{}'", suffix));
     return {};
   }
   const std::string signed_digits = (negative ? "-" : "") + std::string(digits);

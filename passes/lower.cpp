@@ -116,10 +116,10 @@ class ModelLowering {
     if (operations > body_limit) refuse("body-too-large", "this expression", body_limit, at);
     return operations <= body_limit;
   }
-  void refuse(std::string id, const std::string& what, std::int64_t limit, const Span& at) {
+  void refuse(DiagnosticId id, const std::string& what, std::int64_t limit, const Span& at) {
     if (!wrong_.empty()) return;
     wrong_.push_back(
-        {std::move(id),
+        {id,
          at,
          what + " comes to more than " + std::to_string(limit) + " operations; split it or make it smaller",
          {}});

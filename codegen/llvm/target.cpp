@@ -20,7 +20,7 @@
 namespace descent::codegen {
 namespace {
 
-Diagnostic error(std::string id, std::string message) { return {std::move(id), {}, std::move(message), {}}; }
+Diagnostic error(DiagnosticId id, std::string message) { return {id, {}, std::move(message), {}}; }
 
 // Where LLVM has instructions, or calls of its run-time library, for every native operation. Elsewhere it ends the
 // process over one it can't select (rounding to even on armv7 and powerpc).

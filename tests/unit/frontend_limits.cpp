@@ -20,7 +20,7 @@ SourceRef source_of(std::string text) {
 
 std::string first_id(const std::string& text) {
   const auto compiled = frontend::compile(source_of(text), {});
-  return compiled ? "" : compiled.errors().front().id;
+  return compiled ? "" : std::string(compiled.errors().front().id);
 }
 
 std::string chain(int length, const std::string& body) {

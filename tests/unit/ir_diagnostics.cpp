@@ -10,19 +10,15 @@ namespace {
 SourceRef source_of(std::string text) { return std::make_shared<const Source>(Source{"a.descent", std::move(text)}); }
 
 std::string rendered(std::string text, std::uint32_t begin, std::uint32_t end) {
-  return render(Diagnostic{"x", {source_of(std::move(text)), begin, end}, "wrong", {}});
+  return render(Diagnostic{"some-kind", {source_of(std::move(text)), begin, end}, "wrong", {}});
 }
 
 }  // namespace
 
 TEST_CASE("a diagnostic shows its line, the span and its notes") {
   const SourceRef source = source_of("model a() {\n  hidden = linear(image, 512)\n}\n");
-  Diagnostic diagnostic;
-  diagnostic.at = {source, 23, 29};
-  diagnostic.message = "axis 'k' is 784 in 'image' but 512 in 'weight'";
-  diagnostic.notes.push_back({{source, 0, 5}, "in this model"});
-  diagnostic.notes.push_back({{}, "did you mean 'lines'?"});
-  CHECK(render(diagnostic) ==
+  const std::vector<Note> notes = {{{source, 0, 5}, "in this model"}, {{}, "did you mean 'lines'?"}};
+  CHECK(render(Diagnostic{"some-kind", {source, 23, 29}, "axis 'k' is 784 in 'image' but 512 in 'weight'", notes}) ==
         "a.descent:2:12: error: axis 'k' is 784 in 'image' but 512 in 'weight'\n"
         "  2 |   hidden = linear(image, 512)\n"
         "    |            ^~~~~~\n"
@@ -30,11 +26,11 @@ TEST_CASE("a diagnostic shows its line, the span and its notes") {
         "  1 | model a() {\n"
         "    | ^~~~~\n"
         "note: did you mean 'lines'?\n");
-  CHECK(render(Diagnostic{"x", {}, "no model file given", {}}) == "error: no model file given\n");
+  CHECK(render(Diagnostic{"some-kind", {}, "no model file given", {}}) == "error: no model file given\n");
 }
 
 TEST_CASE("colour marks place, kind and caret") {
-  CHECK(render(Diagnostic{"x", {source_of("ab"), 1, 2}, "wrong", {}}, true) ==
+  CHECK(render(Diagnostic{"some-kind", {source_of("ab"), 1, 2}, "wrong", {}}, true) ==
         "\x1b[1ma.descent:1:2: \x1b[0m\x1b[1;31merror:\x1b[0m \x1b[1mwrong\x1b[0m\n"
         "  1 | ab\n"
         "    |  \x1b[1;32m^\x1b[0m\n");
@@ -57,7 +53,7 @@ TEST_CASE("tabs, multi-byte characters and bytes that are not text keep the mark
   CHECK(rendered("\xe2\x80\xae"
                  "b",
                  3, 4) == "a.descent:1:4: error: wrong\n  1 | ?b\n    |  ^\n");
-  CHECK(render(Diagnostic{"x", {}, "unknown '\x1b[2J'", {}}) == "error: unknown '?[2J'\n");
+  CHECK(render(Diagnostic{"some-kind", {}, "unknown '\x1b[2J'", {}}) == "error: unknown '?[2J'\n");
 }
 
 TEST_CASE("a long line is shown as a window around the caret") {

@@ -184,8 +184,8 @@ TEST_CASE("the Loop parser goes on after a mistake", "[loop]") {
   const Result<Program> program = parse_program(loop_source(text));
   REQUIRE(!program.ok());
   std::string messages;
-  for (const Diagnostic& diagnostic : program.errors()) messages += diagnostic.id + "\n";
-  CHECK(messages == "unknown-type\nmistyped-store\nunknown-buffer\nunknown-kernel\n");
+  for (const Diagnostic& diagnostic : program.errors()) messages += std::string(diagnostic.id) + "\n";
+  CHECK(messages == "unknown-type\nwrong-type\nunknown-buffer\nunknown-kernel\n");
 }
 
 TEST_CASE("every prefix and every damaged byte of a program is survived", "[loop]") {
@@ -211,6 +211,6 @@ TEST_CASE("deep nesting is a mistake, not a crash", "[loop]") {
     for (int n = 0; n < 100000; ++n) statement += unit;
     const Result<Program> program = parse_program(loop_source(with_statement(statement)));
     REQUIRE(!program.ok());
-    CHECK(program.errors()[0].id == "nesting-too-deep");
+    CHECK(program.errors()[0].id == "nested-too-deeply");
   }
 }

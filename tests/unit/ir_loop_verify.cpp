@@ -36,7 +36,8 @@ entry e(x, l) -> (y) {
 
 std::string reasons(const Program& program) {
   std::string text;
-  for (const Diagnostic& diagnostic : verify(program)) text += diagnostic.id + ": " + diagnostic.message + "\n";
+  for (const Diagnostic& diagnostic : verify(program))
+    text += std::string(diagnostic.id) + ": " + diagnostic.message + "\n";
   return text;
 }
 
@@ -47,25 +48,26 @@ struct Refused {
 const std::vector<Refused> refused = {
     // Index bounds.
     {"serial i in 0 ..< 10 { w[i + 3, 0] = 0.0 }",
-     "loop-bounds: kernel k: index i + 3 reaches 12 in axis of 10 of w[i + 3, 0]"},
+     "index-outside: kernel k: index i + 3 reaches 12 in axis of 10 of w[i + 3, 0]"},
     {"serial i in 0 ..< 10 { w[i - 1, 0] = 0.0 }",
-     "loop-bounds: kernel k: index i - 1 reaches -1 in axis of 10 of w[i - 1, 0]"},
+     "index-outside: kernel k: index i - 1 reaches -1 in axis of 10 of w[i - 1, 0]"},
     {"serial i in 0 ..< 10 step 4 { unrolled j in 0 ..< 4 { w[i + j, 0] = 0.0 } }",
-     "loop-bounds: kernel k: index i + j reaches 11 in axis of 10 of w[i + j, 0]"},
+     "index-outside: kernel k: index i + j reaches 11 in axis of 10 of w[i + j, 0]"},
     {"serial i in 0 ..< min(12, 11) { w[i, 0] = 0.0 }",
-     "loop-bounds: kernel k: index i reaches 10 in axis of 10 of w[i, 0]"},
-    {"serial b in 0 ..< 12 { y[b, 0] = 0.0 }", "loop-bounds: kernel k: index b reaches 11 in axis of batch of y[b, 0]"},
+     "index-outside: kernel k: index i reaches 10 in axis of 10 of w[i, 0]"},
+    {"serial b in 0 ..< 12 { y[b, 0] = 0.0 }",
+     "index-outside: kernel k: index b reaches 11 in axis of batch of y[b, 0]"},
     {"serial b in 0 ..< batch step 4 { unrolled j in 0 ..< 4 { y[b + j, 0] = 0.0 } }",
-     "loop-bounds: kernel k: index b + j reaches 14 in axis of batch of y[b + j, 0]"},
+     "index-outside: kernel k: index b + j reaches 14 in axis of batch of y[b + j, 0]"},
     {"serial b in 0 ..< batch // 4 * 4 step 2 { unrolled j in 0 ..< 3 { y[b + j, 0] = 0.0 } }",
-     "loop-bounds: kernel k: index b + j reaches 12 in axis of batch of y[b + j, 0]"},
-    {"w[2*t, 0] = 0.0", "loop-bounds: kernel k: index 2*t reaches 10 in axis of 10 of w[2*t, 0]"},
+     "index-outside: kernel k: index b + j reaches 12 in axis of batch of y[b + j, 0]"},
+    {"w[2*t, 0] = 0.0", "index-outside: kernel k: index 2*t reaches 10 in axis of 10 of w[2*t, 0]"},
     {"serial i in 0 ..< 3 { u[0, 0] = x[@l[0], 4*i + 1] + x[0, @l[0]] + x[0, 5*i] }",
-     "loop-bounds: kernel k: index 5*i reaches 10 in axis of 10 of x[0, 5*i]"},
+     "index-outside: kernel k: index 5*i reaches 10 in axis of 10 of x[0, 5*i]"},
     {"serial b in 0 ..< batch { u[0, 0] = w[b, 0] }",
-     "loop-bounds: kernel k: index b reaches 11 in axis of 10 of w[b, 0]"},
+     "index-outside: kernel k: index b reaches 11 in axis of 10 of w[b, 0]"},
     {"serial b in 0 ..< batch { serial i in batch // 4 * 4 ..< min(batch, b + 3) { w[i - b + 1, 0] = 0.0 } }",
-     "loop-bounds: kernel k: index -b + i + 1 reaches -1 in axis of 10 of w[-b + i + 1, 0]"},
+     "index-outside: kernel k: index -b + i + 1 reaches -1 in axis of 10 of w[-b + i + 1, 0]"},
     // Roles.
     {"x[0, 0] = 0.0", "loop-role: kernel k: store to x[0, 0], which is only read"},
     {"u[0, 0] = y[0, 0]", "loop-role: kernel k: load of y[0, 0], which is only written"},
@@ -108,11 +110,10 @@ const std::vector<Refused> refused = {
     {"parallel b in 0 ..< batch { u[b, 0] = u[0, 0] }",
      "loop-dependence: kernel k: iterations of parallel loop b may touch the same place of u"},
     // Operations.
-    {"w[0, 0] = exp(1.0)", "loop-not-native: kernel k: 'exp' is not native; it must be expanded"},
+    {"w[0, 0] = exp(1.0)", "not-native: kernel k: 'exp' is not native; it must be expanded"},
     // Locals.
-    {"if true {\nlocal s : f32[2]\n}\ns[0] = 0.0",
-     "loop-local-scope: kernel k: local s is used where it is not declared"},
-    {"local s : f32[batch]", "loop-local-batch: kernel k: local s has an axis of batch"},
+    {"if true {\nlocal s : f32[2]\n}\ns[0] = 0.0", "out-of-scope: kernel k: local s is used where it is not declared"},
+    {"local s : f32[batch]", "batch-in-local: kernel k: local s has an axis of batch"},
 };
 
 }  // namespace
@@ -195,88 +196,88 @@ const std::vector<Broken> broken = {
        std::swap(first_loop(p).body[0], first_loop(p).body[1]);
        std::swap(first_loop(p).body[1], first_loop(p).body[2]);
      },
-     "loop-temp-scope: kernel k: temp 0 is used before its definition"},
+     "out-of-scope: kernel k: temp 0 is used before its definition"},
     {[](Program& p) { p.kernels[0].body.push_back({Store{2, at({Affine::of(0)}), 0}}); },
-     "loop-temp-scope: kernel k: temp 0 is used outside the block that defines it"},
+     "out-of-scope: kernel k: temp 0 is used outside the block that defines it"},
     {[](Program& p) { first_loop(p).body.push_back({first_let(p)}); },
-     "loop-temp-redefined: kernel k: temp 0 is defined twice"},
+     "duplicate-name: kernel k: temp 0 is defined twice"},
     {[](Program& p) { first_loop(p).body.push_back({Store{2, at({Affine::of(0)}), 99}}); },
-     "loop-unknown-temp: kernel k: there is no temp 99"},
+     "unknown-value: kernel k: there is no temp 99"},
     {[](Program& p) {
        p.kernels[0].temps.push_back(DType::f64);
        p.kernels[0].body.push_back(
            {Let{static_cast<TempId>(p.kernels[0].temps.size()) - 1, Load{0, at({Affine::of(0)})}}});
      },
-     "loop-type: kernel k: expected an element of x to be f32, found temp 8 of f64"},
+     "wrong-type: kernel k: expected an element of x to be f32, found temp 8 of f64"},
     {[](Program& p) {
        p.kernels[0].temps.push_back(DType::f64);
        first_loop(p).body.push_back({Let{8, Operation{Op::add, {0, 0}}}});
      },
-     "loop-type: kernel k: expected the result of 'add' to be f32, found temp 8 of f64"},
+     "wrong-type: kernel k: expected the result of 'add' to be f32, found temp 8 of f64"},
     {[](Program& p) {
        p.kernels[0].temps.push_back(DType::f32);
        first_loop(p).body.push_back({Let{8, Operation{Op::select, {0, 0, 0}}}});
      },
-     "loop-type: kernel k: 'select' does not take (f32, f32, f32)"},
+     "wrong-type: kernel k: 'select' does not take (f32, f32, f32)"},
     {[](Program& p) { first_loop(p).body.push_back({If{0, {}}}); },
-     "loop-type: kernel k: expected a condition to be bool, found temp 0 of f32"},
+     "wrong-type: kernel k: expected a condition to be bool, found temp 0 of f32"},
     {[](Program& p) { first_loop(p).body.push_back({Store{2, {{Affine{}, 0}}, 0}}); },
-     "loop-type: kernel k: expected a subscript to be i32, found temp 0 of f32"},
+     "wrong-type: kernel k: expected a subscript to be i32, found temp 0 of f32"},
     {[](Program& p) {
        p.kernels[0].temps.push_back(DType::i32);
        p.kernels[0].body.push_back({literal_of(8, 0.5)});
      },
-     "loop-literal: kernel k: 0.5 is no value of i32"},
+     "not-representable: kernel k: 0.5 is no value of i32"},
     {[](Program& p) {
        p.kernels[0].temps.push_back(DType::f32);
        p.kernels[0].body.push_back({literal_of(8, 0.1)});
      },
-     "loop-literal: kernel k: 0.1 is no value of f32"},
+     "not-representable: kernel k: 0.1 is no value of f32"},
     // Arrays and variables.
     {[](Program& p) { first_loop(p).body.push_back({Store{7, {}, 0}}); },
-     "loop-unknown-array: kernel k: there is no array 7"},
+     "unknown-array: kernel k: there is no array 7"},
     {[](Program& p) { first_loop(p).body.push_back({Store{2, {}, 0}}); },
-     "loop-rank: kernel k: 0 subscripts for a[batch]"},
+     "index-count: kernel k: 0 subscripts for a[batch]"},
     {[](Program& p) { p.kernels[0].body.push_back({Declare{0}}); },
-     "loop-local-scope: kernel k: x is declared, but is no local"},
+     "out-of-scope: kernel k: x is declared, but is no local"},
     {[](Program& p) {
        p.kernels[0].arrays.push_back({Array::Role::local, "q", DType::f32, {{2}}});
        p.kernels[0].body.push_back({Declare{3}});
        p.kernels[0].body.push_back({Declare{3}});
      },
-     "loop-local-scope: kernel k: q is declared, but lives already"},
+     "out-of-scope: kernel k: q is declared, but lives already"},
     {[](Program& p) {
        p.kernels[0].temps.push_back(DType::i32);
        p.kernels[0].body.push_back({Let{8, IndexValue{Affine::axis(1)}}});
      },
-     "loop-variable-scope: kernel k: variable b is used outside its loop"},
+     "out-of-scope: kernel k: variable b is used outside its loop"},
     {[](Program& p) {
        p.kernels[0].temps.push_back(DType::i32);
        p.kernels[0].body.push_back({Let{8, IndexValue{Affine::axis(5)}}});
      },
-     "loop-unknown-variable: kernel k: there is no variable 5"},
+     "unknown-variable: kernel k: there is no variable 5"},
     {[](Program& p) { first_loop(p).body.push_back({For{LoopKind::serial, 1, {}, {Bound::of(1)}, 1, {}}}); },
-     "loop-variable-scope: kernel k: loop b is inside itself"},
+     "out-of-scope: kernel k: loop b is inside itself"},
     {[](Program& p) { p.kernels[0].body.push_back({For{LoopKind::serial, 0, {}, {Bound::of(1)}, 1, {}}}); },
-     "loop-unknown-variable: kernel k: there is no loop variable 0"},
+     "unknown-variable: kernel k: there is no loop variable 0"},
     {[](Program& p) { p.kernels[0].body.push_back({For{LoopKind::serial, 1, {}, {}, 1, {}}}); },
      "loop-bounds: kernel k: loop b has 0 ends and a step of 1"},
     {[](Program& p) { p.kernels[0].body.push_back({For{LoopKind::serial, 1, {}, {Bound::of(1)}, 0, {}}}); },
      "loop-bounds: kernel k: loop b has 1 ends and a step of 0"},
     {[](Program& p) { p.kernels[0].body.push_back({For{LoopKind::serial, 1, {}, {Bound{{}, -2}}, 1, {}}}); },
      "loop-bounds: kernel k: a bound rounds the batch down to a multiple of -2"},
-    {[](Program& p) { p.kernels[0].arrays[1].name = "x"; }, "loop-duplicate-name: kernel k: two arrays are named x"},
+    {[](Program& p) { p.kernels[0].arrays[1].name = "x"; }, "duplicate-name: kernel k: two arrays are named x"},
     {[](Program& p) { p.kernels[0].arrays[2].role = Array::Role::local; },
      "loop-signature: kernel k: array a is local, but stands as a parameter"},
     {[](Program& p) { p.kernels[0].arrays.push_back({Array::Role::local, "q", DType::f32, {{-2}}}); },
-     "loop-extent: kernel k: array q has an extent of -2"},
+     "bad-extent: kernel k: array q has an extent of -2"},
     {[](Program& p) { p.kernels[0].arrays.push_back({Array::Role::local, "q", DType::f32, {{INT64_MAX}}}); },
-     "loop-extent: kernel k: array q is too large"},
+     "tensor-too-large: kernel k: array q is too large"},
     // Buffers.
-    {[](Program& p) { p.largest_batch = 0; }, "loop-batch: the largest batch is 0"},
-    {[](Program& p) { p.buffers[4].name = "x"; }, "loop-duplicate-name: two buffers are named x"},
-    {[](Program& p) { p.kernels.push_back(p.kernels[0]); }, "loop-duplicate-name: two kernels are named k"},
-    {[](Program& p) { p.entries.push_back(p.entries[0]); }, "loop-duplicate-name: two entries are named e"},
+    {[](Program& p) { p.largest_batch = 0; }, "batch-limit: the largest batch is 0"},
+    {[](Program& p) { p.buffers[4].name = "x"; }, "duplicate-name: two buffers are named x"},
+    {[](Program& p) { p.kernels.push_back(p.kernels[0]); }, "duplicate-name: two kernels are named k"},
+    {[](Program& p) { p.entries.push_back(p.entries[0]); }, "duplicate-name: two entries are named e"},
     {[](Program& p) { p.buffers[4].offset = 100; }, "loop-offset: buffer c stands at 100, not at a multiple of 64"},
     {[](Program& p) { p.buffers[4].offset = 512; }, "loop-offset: buffer c ends at 528 in an arena of 512 bytes"},
     {[](Program& p) { p.buffers[0].offset = 128; }, "loop-offset: buffer x has an offset but is not in the arena"},
@@ -287,7 +288,7 @@ const std::vector<Broken> broken = {
      },
      "loop-overlap: state s overlaps c"},
     {[](Program& p) { p.buffers[4].type.shape = {{INT64_MAX}}; },
-     "loop-extent: buffer c : f32[9223372036854775807] is too large"},
+     "tensor-too-large: buffer c : f32[9223372036854775807] is too large"},
     // Entries and calls.
     {[](Program& p) { p.entries[0].inputs.push_back(1); }, "loop-entry: entry e: y stands among the inputs"},
     {[](Program& p) { p.entries[0].inputs.push_back(0); }, "loop-entry: entry e: input x stands twice"},

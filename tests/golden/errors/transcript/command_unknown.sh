@@ -1,0 +1,3 @@
+descent trian x.descent
+descent m.descent
+descent frobnicate
