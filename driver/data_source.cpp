@@ -116,7 +116,7 @@ class CallResolver {
     if (found != rows.end()) return &*found;
     std::vector<std::string> names;
     for (const ReaderArgument& row : rows) names.emplace_back(row.name);
-    std::vector<Note> notes = did_you_mean(at, argument.name, names);
+    std::vector<Note> notes = did_you_mean(argument.name, names);
     if (notes.empty()) notes.push_back({{}, fmt::format("it has {}", joined(names))});
     wrong_.push_back(diagnostic("unknown-argument", at,
                                 fmt::format("{}() has no argument '{}'", reader_.name, argument.name),
@@ -197,7 +197,7 @@ Result<data::Array> read_data(const DataExpression& expression, const Folders& f
   }
   const Reader* reader = find_reader(call->function);
   if (!reader) {
-    std::vector<Note> notes = did_you_mean(expression.at, call->function, reader_names());
+    std::vector<Note> notes = did_you_mean(call->function, reader_names());
     if (notes.empty()) notes.push_back({{}, fmt::format("the readers are {}", joined(reader_names()))});
     return diagnostic("unknown-reader", expression.at, fmt::format("there is no data reader '{}'", call->function),
                       std::move(notes));

@@ -94,7 +94,7 @@ class Loader {
       for (const auto& [name, type] : inputs_) names.push_back(name);
       fail({diagnostic("unknown-input", binding.value.at,
                        fmt::format("'{}' is no input that losses or metrics depend on", binding.inputs[0]),
-                       did_you_mean(binding.value.at, binding.inputs[0], names))});
+                       did_you_mean(binding.inputs[0], names))});
       return;
     }
     Result<data::Array> array = read_data(binding.value, folders_);

@@ -11,7 +11,7 @@ std::string document_library() { return frontend::library_documentation(); }
 Result<std::string> document_function(const std::string& name) {
   std::string text = frontend::library_documentation(name);
   if (!text.empty()) return text;
-  std::vector<Note> notes = did_you_mean({}, name, frontend::library_names());
+  std::vector<Note> notes = did_you_mean(name, frontend::library_names());
   if (notes.empty()) notes.push_back({{}, "`descent doc` shows all there are; a file's name ends in .descent"});
   return diagnostic("unknown-function", {}, fmt::format("the library has no function '{}'", name), std::move(notes));
 }

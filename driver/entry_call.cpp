@@ -96,7 +96,7 @@ Diagnostics EntryCall::feed(std::int64_t rows, std::span<const Feed> feeds) {
     std::vector<std::string> names;
     for (const Port& port : ports_->inputs) names.push_back(port.name);
     return {diagnostic("unknown-input", {}, fmt::format("model '{}' has no input '{}'", program_->name(), feed.name),
-                       did_you_mean({}, feed.name, names))};
+                       did_you_mean(feed.name, names))};
   }
   return {};
 }

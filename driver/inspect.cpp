@@ -17,8 +17,9 @@ Diagnostic unknown(DiagnosticId id, std::string_view what, std::string_view name
                    const std::vector<std::string>& known) {
   std::string all;
   for (const std::string& candidate : known) all += (all.empty() ? "" : ", ") + candidate;
-  std::vector<Note> notes = did_you_mean({}, name, known);
-  if (notes.empty() && known.size() <= 20) notes.push_back({{}, fmt::format("there are {}", all)});
+  std::vector<Note> notes = did_you_mean(name, known);
+  if (notes.empty() && known.size() <= 20)
+    notes.push_back({{}, fmt::format("{} {}", known.size() == 1 ? "there is" : "there are", all)});
   if (notes.empty()) notes.push_back({{}, fmt::format("there are {}, the first is '{}'", known.size(), known.front())});
   return diagnostic(id, {}, fmt::format("there is no {} '{}'", what, name), std::move(notes));
 }
@@ -116,7 +117,8 @@ Result<std::string> around_pass(const Program& program, const InspectOptions& op
 
 // That the entry and the kernel of it exist, where they are named.
 Diagnostics check_parts(const Program& program, const std::string& entry, const std::string& kernel) {
-  if (!entry.empty() && !program.has(entry)) return {unknown("unknown-entry", "entry", entry, names_of(program.loop().entries))};
+  if (!entry.empty() && !program.has(entry))
+    return {unknown("unknown-entry", "entry", entry, names_of(program.loop().entries))};
   const loop::Program part = entry.empty() ? program.loop() : only_entry(program.loop(), entry);
   const std::vector<std::string> kernels = names_of(part.kernels);
   const bool known = kernel.empty() || std::find(kernels.begin(), kernels.end(), kernel) != kernels.end();

@@ -21,7 +21,7 @@ const Port* find_port(const std::vector<Port>& ports, const std::string& name) {
 
 Diagnostic no_such_port(DiagnosticId id, std::string_view kind, const std::string& name,
                         const std::vector<std::string>& names) {
-  std::vector<Note> notes = did_you_mean({}, name, names);
+  std::vector<Note> notes = did_you_mean(name, names);
   if (notes.empty()) notes.push_back({{}, fmt::format("it has {}", fmt::join(names, ", "))});
   return diagnostic(id, {}, fmt::format("`predict` has no {} '{}'", kind, name), std::move(notes));
 }
@@ -133,7 +133,7 @@ std::string rows_text(const data::Array& array) {
 Diagnostics check_outputs(const Program& program, const OutputFiles& files) {
   const std::vector<Port>& ports = program.outputs("predict");
   for (const auto& [name, path] : files) {
-    if (!find_port(ports, name)) return {no_such_port("output", name, names_of(ports))};
+    if (!find_port(ports, name)) return {no_such_port("unknown-output", "output", name, names_of(ports))};
     if (path.ends_with(".npy") || path.ends_with(".csv")) continue;
     return {diagnostic("unknown-ending", {},
                        fmt::format("output '{}': expected a file that ends in .npy or .csv, found '{}'", name, path))};

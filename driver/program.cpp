@@ -272,10 +272,10 @@ const frontend::TrainBlock* Program::train() const {
   return parts_->compilation && parts_->compilation->train ? &*parts_->compilation->train : nullptr;
 }
 
-std::vector<Note> did_you_mean(const Span& at, std::string_view name, const std::vector<std::string>& candidates) {
+std::vector<Note> did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
   const std::string near = nearest(name, candidates);
   if (near.empty()) return {};
-  return {{at, fmt::format("did you mean '{}'?", near)}};
+  return {{{}, fmt::format("did you mean '{}'?", near)}};
 }
 
 std::string describe(const data::Array& array) {

@@ -61,8 +61,8 @@ inline Diagnostic diagnostic(DiagnosticId id, Span at, std::string message, std:
   return {id, std::move(at), std::move(message), std::move(notes)};
 }
 
-// "did you mean 'x'?" at the place, or nothing when no candidate is near.
-std::vector<Note> did_you_mean(const Span& at, std::string_view name, const std::vector<std::string>& candidates);
+// A note "did you mean 'x'?", or nothing when no candidate is near.
+std::vector<Note> did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
 
 // "f32[3, 10]" of an array.
 std::string describe(const data::Array& array);

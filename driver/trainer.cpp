@@ -164,7 +164,7 @@ Diagnostics Trainer::set(std::string_view rate, double value) {
   std::vector<std::string> names;
   for (const auto& [name, known] : parts_->rates) names.push_back(name);
   return {diagnostic("unknown-rate", {}, fmt::format("model '{}' has no rate '{}'", parts_->program.name(), rate),
-                     did_you_mean({}, rate, names))};
+                     did_you_mean(rate, names))};
 }
 
 Result<double> Trainer::rate(std::string_view name) const {
@@ -182,7 +182,7 @@ Diagnostic unknown_state(const Program& program, std::string_view name) {
   std::vector<std::string> names;
   for (const StateDeclaration& state : states_of(program)) names.push_back(state.name);
   return diagnostic("unknown-parameter", {}, fmt::format("model '{}' has no parameter '{}'", program.name(), name),
-                    did_you_mean({}, name, names));
+                    did_you_mean(name, names));
 }
 
 }  // namespace

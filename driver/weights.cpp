@@ -52,15 +52,15 @@ Diagnostics check_weights(const Program& program, const std::string& path, const
   }
   for (const std::string& name : missing) {
     if (wrong.size() >= most_diagnostics) break;
-    wrong.push_back(diagnostic("missing-tensor", at, fmt::format("'{}' holds no '{}'", path, name),
-                               did_you_mean(at, name, unknown)));
+    wrong.push_back(
+        diagnostic("missing-tensor", at, fmt::format("'{}' holds no '{}'", path, name), did_you_mean(name, unknown)));
   }
   for (const std::string& name : unknown) {
     if (wrong.size() >= most_diagnostics) break;
     wrong.push_back(
         diagnostic("unknown-tensor", at,
                    fmt::format("'{}' holds '{}', which model '{}' does not have", path, name, program.name()),
-                   did_you_mean(at, name, missing)));
+                   did_you_mean(name, missing)));
   }
   return wrong;
 }

@@ -74,7 +74,8 @@ class Compiler {
     plan_ = read_train(program_, *train_, sizes_, reading_.inputs, overrides_, reporter_);
     if (reading_.losses.empty() && reporter_.empty()) {
       reporter_.error("no-loss", train_->name.at,
-                      "expected a loss in model " + quoted(result_.model.name) + " to train it, found none");
+                      "expected a loss in model " + quoted(result_.model.name) +
+                          " to train it, found none; write loss NAME = value");
     }
   }
 

@@ -86,8 +86,14 @@ Operand Elaborator::resolve_path(const std::string& path, const Span& at) {
   if (found != parameters_.end()) return {Whole{reading_.parameters[found->second].value}};
   std::vector<std::string> candidates;
   for (const auto& [known, place] : parameters_) candidates.push_back(known);
-  return poison("unknown-parameter", at,
-                "no parameter " + quoted(full) + " above this line" + suggestion(full, candidates));
+  const std::string hint = suggestion(full, candidates);
+  const std::string base = path.substr(0, path.find('.'));
+  if (const TensorType* type = tensor_type(base); type && hint.empty()) {
+    return poison("unknown-parameter", at,
+                  quoted(base) + " is a tensor, " + to_string(*type) + ", and has no " +
+                      quoted(path.substr(base.size() + 1)) + "; sizes have names of their own, f32[batch, n]");
+  }
+  return poison("unknown-parameter", at, "no parameter " + quoted(full) + " above this line" + hint);
 }
 
 Operand Elaborator::unknown_name(const std::string& name, const Span& at) {
@@ -95,7 +101,7 @@ Operand Elaborator::unknown_name(const std::string& name, const Span& at) {
     return poison("formula-of-tensors", at,
                   "expected numbers and over_epoch(…) in the formula of a metric, found " + quoted(name));
   }
-  std::vector<std::string> candidates;
+  std::vector<std::string> candidates = {"true", "false", "inf", "batch"};
   for (const auto& [known, binding] : frame().names) candidates.push_back(known);
   for (const auto& [known, value] : clock_) candidates.push_back(known);
   std::string hint = suggestion(name, candidates);

@@ -200,6 +200,8 @@ Operand Elaborator::conditional(const ast::Conditional& node, OpenSweep& sweep, 
 }
 
 Operand Elaborator::primitive(const OpRow& entry, const ast::Call& node, OpenSweep& sweep, const Span& at) {
+  const bool reduces = node.arguments.size() == 1 && entry.arity != 1 && ast::is_reduction(node.function.text);
+  if (reduces) return needs_brackets(node.function);
   std::vector<Operand> operands;
   for (const ast::Argument& argument : node.arguments) {
     if (argument.name) {
@@ -208,7 +210,6 @@ Operand Elaborator::primitive(const OpRow& entry, const ast::Call& node, OpenSwe
     operands.push_back(element_of(*argument.value, sweep));
   }
   if (static_cast<int>(operands.size()) != entry.arity) {
-    if (operands.size() == 1 && ast::is_reduction(node.function.text)) return needs_brackets(node.function);
     return poison("argument-count", at,
                   quoted(node.function.text) + " takes " +
                       counted(static_cast<std::size_t>(entry.arity), "argument", "arguments") + ", found " +
@@ -366,7 +367,9 @@ Operand Elaborator::conform(const Operand& value, const TensorType& type, const 
   const std::optional<DType> own = dtype_of(point, sweep);
   const bool is_scalar = point.get<Point>() || is_number(point);
   if (!is_scalar || !(shape.empty() || shape == type.shape) || (own && *own != type.dtype)) {
-    return poison("wrong-type", at, "expected " + what + " to be " + to_string(type) + ", found " + describe(value));
+    const std::string message = "expected " + what + " to be " + to_string(type) + ", found " + describe(value);
+    const bool right_elements = is_scalar && (!own || *own == type.dtype);
+    return right_elements ? poison("shape-mismatch", at, message) : poison("wrong-type", at, message);
   }
   const std::optional<ScalarId> id = scalar(point, type.dtype, sweep, at);
   if (!id) return {Poison{}};

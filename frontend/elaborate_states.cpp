@@ -1,4 +1,5 @@
 // What survives a step: parameters and optimizer states, and how their initial values are drawn.
+#include <algorithm>
 #include <utility>
 
 #include "frontend/elaborator.h"
@@ -26,12 +27,40 @@ Operand Elaborator::declare_parameter(const ast::Parameter& parameter, const std
   return {Whole{*value}};
 }
 
+// The argument of the call at hand whose shape made a size in this type be batch.
+const ast::Parameter* Elaborator::batch_from(const ast::Type& type) {
+  const auto names = [](const ast::Type& in, const std::string& size) {
+    return std::any_of(in.extents.begin(), in.extents.end(), [&](const ast::ExpressionRef& extent) {
+      const auto* name = std::get_if<ast::Name>(&extent->node);
+      return name && name->text == size;
+    });
+  };
+  for (const auto& [name, binding] : frame().names) {
+    if (!binding.value.get<Batch>() || !names(type, name)) continue;
+    for (const ast::Parameter& parameter : frame().function->parameters) {
+      const bool shapes = parameter.type && !parameter.is_param && names(*parameter.type, name);
+      if (shapes && find(parameter.name.text)) return &parameter;
+    }
+  }
+  return nullptr;
+}
+
 std::optional<ValueId> Elaborator::declare_state(StateDeclaration declaration, const ast::Parameter& parameter,
                                                  std::vector<StateInfo>& states) {
-  for (const Extent extent : declaration.type.shape) {
-    if (!extent.is_batch()) continue;
-    error("batch-state", parameter.name.at,
+  for (std::size_t axis = 0; axis < declaration.type.shape.size(); ++axis) {
+    if (!declaration.type.shape[axis].is_batch()) continue;
+    const ast::Parameter* source = parameter.type ? batch_from(*parameter.type) : nullptr;
+    if (source) {
+      error("batch-state", frame().call,
+            "expected " + ast::print(*source->type) + " with axes of fixed size for argument " +
+                quoted(source->name.text) + " of " + quoted(frame().function->name.text) + ", found " +
+                describe(*find(source->name.text)) + "; parameter " + quoted(declaration.name) +
+                " would grow with batch");
+    } else {
+      error(
+          "batch-state", parameter.name.at,
           "expected a shape without batch for " + quoted(declaration.name) + ", found " + to_string(declaration.type));
+    }
     return std::nullopt;
   }
   if (!is_float(declaration.type.dtype) || declaration.type.range) {

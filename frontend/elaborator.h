@@ -230,6 +230,7 @@ class Elaborator {
 
   // elaborate_states.cpp
   Operand declare_parameter(const ast::Parameter& parameter, const std::string& path);
+  const ast::Parameter* batch_from(const ast::Type& type);
   std::optional<ValueId> declare_state(StateDeclaration declaration, const ast::Parameter& parameter,
                                        std::vector<StateInfo>& states);
   std::optional<ValueId> draw(const ast::Expression& initial, const TensorType& type, const std::string& site);

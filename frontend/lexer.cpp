@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "frontend/habits.h"
+
 namespace descent::frontend {
 
 namespace {
@@ -38,6 +40,7 @@ class Lexer {
   Lexer(const SourceRef& source, Reporter& reporter) : source_(source), text_(source->text), reporter_(reporter) {}
 
   std::vector<Token> run() {
+    if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark says nothing
     while (at_ < text_.size()) step();
     add(Token::Kind::newline, at_, at_);
     tokens_.push_back({Token::Kind::end, {}, position(at_), position(at_)});
@@ -57,10 +60,12 @@ class Lexer {
       while (at_ < text_.size() && peek() != '\n') ++at_;
     } else if (is_letter(c)) {
       word();
-    } else if (is_digit(c)) {
+    } else if (is_digit(c) || (c == '.' && is_digit(peek(1)) && !after_value())) {
       number();
     } else if (c == '"') {
       text();
+    } else if (c == '\'' || c == '`') {
+      foreign_text(c);
     } else {
       sign();
     }
@@ -94,11 +99,18 @@ class Lexer {
 
   bool before_name() const { return peek() == ' ' && is_letter(peek(1)); }
 
+  // A '.' here belongs to what stands before it: a path, a malformed number.
+  bool after_value() const {
+    if (tokens_.empty() || tokens_.back().end != at_) return false;
+    const Token::Kind kind = tokens_.back().kind;
+    return kind == Token::Kind::name || kind == Token::Kind::number || text_[at_ - 1] == ')' || text_[at_ - 1] == ']';
+  }
+
   // digits [ "." digits ] [ "e" [ "+" | "-" ] digits ]
   void number() {
     const std::size_t begin = at_;
     while (is_digit(peek())) ++at_;
-    if (peek() == '.' && is_digit(peek(1))) {
+    if (peek() == '.' && (is_digit(peek(1)) || (peek(1) != '.' && !is_letter(peek(1))))) {
       ++at_;
       while (is_digit(peek())) ++at_;
     }
@@ -107,9 +119,11 @@ class Lexer {
       at_ += is_signed ? 2 : 1;
       while (is_digit(peek())) ++at_;
     }
-    if (is_letter(peek())) {
-      while (is_letter(peek()) || is_digit(peek())) ++at_;
-      report("malformed-number", begin, "malformed number " + quoted(text_.substr(begin, at_ - begin)));
+    const bool has_tail = is_letter(peek());
+    while (is_letter(peek()) || is_digit(peek())) ++at_;
+    const std::string_view text = text_.substr(begin, at_ - begin);
+    if (has_tail || text.starts_with('.') || text.ends_with('.')) {
+      report("malformed-number", begin, "expected " + instead_of_number(text) + ", found " + quoted(text));
     }
     add(Token::Kind::number, begin, at_);
   }
@@ -118,12 +132,23 @@ class Lexer {
     const std::size_t begin = at_++;
     while (at_ < text_.size() && peek() != '"' && peek() != '\n') ++at_;
     const std::uint32_t end = position(at_);
-    if (peek() == '"') {
-      ++at_;
-    } else {
-      report("unterminated-text", begin, "expected '\"' before the end of the line");
+    if (peek() != '"') {
+      report("unterminated-text", begin, "expected '\"' at the end of the text, found the end of the line");
+      return add(Token::Kind::bad, begin, at_);
     }
+    ++at_;
     tokens_.push_back({Token::Kind::text, text_.substr(begin + 1, end - begin - 1), position(begin), position(at_)});
+  }
+
+  // 'text', as other languages write it; alone, a stray character.
+  void foreign_text(char quote) {
+    const std::size_t begin = at_++;
+    std::size_t end = at_;
+    while (end < text_.size() && text_[end] != quote && text_[end] != '\n') ++end;
+    if (end < text_.size() && text_[end] == quote) at_ = end + 1;
+    report("unknown-character", begin,
+           "expected a text in double quotes, found " + std::string(text_.substr(begin, at_ - begin)));
+    add(Token::Kind::bad, begin, at_);
   }
 
   void sign() {
@@ -135,11 +160,21 @@ class Lexer {
       if (sign == "->") drop_newlines();
       return add(Token::Kind::sign, begin, at_);
     }
-    const std::size_t begin = at_++;
+    const std::size_t begin = at_;
+    const Habit* habit = foreign_sign(text_.substr(at_));
+    at_ += habit ? habit->found.size() : 1;
     while ((peek() & 0xC0) == 0x80) ++at_;  // the rest of one UTF-8 character
-    if (!reporter_.full()) {
-      report("unknown-character", begin, "unknown character " + quoted(text_.substr(begin, at_ - begin)));
+    if (habit && !habit->until.empty()) {
+      const std::string_view line = text_.substr(at_, text_.substr(at_).find('\n'));
+      const std::size_t end = line.find(habit->until);
+      at_ += end == std::string_view::npos ? 0 : end + habit->until.size();
     }
+    const std::string found = quoted(text_.substr(begin, at_ - begin));
+    if (!reporter_.full()) {
+      report("unknown-character", begin,
+             habit ? "expected " + std::string(habit->expected) + ", found " + found : "unknown character " + found);
+    }
+    if (found == "'\\'" && peek() == '\n') ++at_;  // the statement goes on
     add(Token::Kind::bad, begin, at_);
   }
 

@@ -34,13 +34,17 @@ class Parser {
   bool accept(std::string_view text);
   void expect(std::string_view text);
   void expect_closing(std::string_view text, Span opened);
+  void expect_next_or_closing(std::string_view text, Span opened);
   void expected(std::string_view what, const std::string& hint = {});
+  std::string_view hint_here() const;
   static std::string describe(const Token& token);
   void fail(DiagnosticId id, Span at, std::string message, std::vector<Note> notes = {});
   void skip_statement();
   void skip_newlines();
   bool at_declaration(std::size_t ahead) const;
   bool open_brace();
+  void skip_indented();
+  void skip_to_declaration();
   void end_of_statement();
   ast::Identifier name(std::string_view what);
   Span here() const;

@@ -1,4 +1,5 @@
 // What stands at the outermost level of a file: imports, functions, optimizers, the model, train blocks.
+#include "frontend/habits.h"
 #include "frontend/parser.h"
 
 namespace descent::frontend {
@@ -23,7 +24,8 @@ ast::File Parser::file() {
 void Parser::declaration(ast::File& file) {
   using Kind = ast::Function::Kind;
   if (is("import")) {
-    file.imports.push_back(import());
+    ast::Import one = import();
+    if (!failed_) file.imports.push_back(std::move(one));
   } else if (accept("fn")) {
     file.functions.push_back(function(Kind::function));
   } else if (accept("optimizer")) {
@@ -33,8 +35,10 @@ void Parser::declaration(ast::File& file) {
   } else if (is("train")) {
     file.trains.push_back(train());
   } else {
+    const std::string_view instead = instead_of_statement(peek().text);
     const std::string hint = suggestion(peek().text, {"import", "fn", "optimizer", "model", "train"});
-    expected("'import', 'fn', 'optimizer', 'model' or 'train'", hint);
+    expected(instead.empty() ? "'import', 'fn', 'optimizer', 'model' or 'train'" : instead, hint);
+    skip_indented();
   }
 }
 
@@ -61,7 +65,11 @@ ast::Function Parser::function(ast::Function::Kind kind) {
     result.parameters.push_back(parameter());
     if (!accept(",")) break;
   }
-  expect_closing(")", opened);
+  if (!failed_ && is("{")) {  // the bracket was forgotten, the body is there
+    reporter_.error("syntax-error", here(), "expected ',' or ')', found '{'", {{opened, "opened here"}});
+  } else {
+    expect_next_or_closing(")", opened);
+  }
   if (accept("->")) {
     do {
       result.results.push_back(type());
@@ -81,7 +89,7 @@ ast::Train Parser::train() {
   const Span opened = here();
   expect("(");
   result.arguments = arguments();
-  expect_closing(")", opened);
+  expect_next_or_closing(")", opened);
   skip_newlines();
   result.settings = settings();
   return result;
@@ -123,6 +131,8 @@ ast::Setting Parser::setting() {
     ++open_blocks_;
     result.block = settings();
     --open_blocks_;
+  } else if (!failed_ && !is("=") && (result.keys[0].text == "data" || result.keys[0].text == "test")) {
+    expected("'{' after " + quoted(result.keys[0].text));
   } else {
     expect("=");
     result.value = expression();

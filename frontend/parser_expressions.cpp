@@ -207,7 +207,7 @@ ast::ExpressionRef Parser::call() {
   const Span opened = here();
   expect("(");
   call.arguments = arguments();
-  expect_closing(")", opened);
+  expect_next_or_closing(")", opened);
   if (accept("as")) call.as = name("a name");
   ast::ExpressionRef deepest;
   for (const ast::Argument& argument : call.arguments) {
@@ -259,7 +259,7 @@ ast::ExpressionRef Parser::subscript(std::size_t first) {
     if (!accept(",")) break;
   }
   if (accept("else")) subscript.otherwise = expression();
-  expect_closing("]", opened);
+  expect_next_or_closing("]", opened);
   ast::ExpressionRef otherwise = subscript.otherwise;
   return make(std::move(subscript), begin, {deepest, otherwise});
 }
@@ -281,7 +281,7 @@ ast::ExpressionRef Parser::reduction(std::size_t first) {
   do {
     reduction.over.push_back(index_binder());
   } while (!failed_ && accept(","));
-  expect_closing("]", opened);
+  expect_next_or_closing("]", opened);
   opened = here();
   expect("(");
   reduction.body = expression();

@@ -1,4 +1,5 @@
 // Statements, what stands left of `=`, parameters and types.
+#include "frontend/habits.h"
 #include "frontend/parser.h"
 
 namespace descent::frontend {
@@ -16,12 +17,16 @@ ast::Block Parser::block() {
   }
   ++open_blocks_;
   skip_newlines();
-  while (!is("}") && peek().kind != Token::Kind::end) {
+  while (!is("}") && peek().kind != Token::Kind::end && !at_declaration(0)) {
     result.push_back(statement());
     end_of_statement();
     skip_newlines();
   }
   --open_blocks_;
+  if (at_declaration(0) && !failed_) {  // the brace was forgotten, and what comes is read
+    reporter_.error("syntax-error", here(), "expected '}', found " + quoted(peek().text), {{opened, "opened here"}});
+    return result;
+  }
   expect_closing("}", opened);
   return result;
 }
@@ -68,15 +73,26 @@ ast::Define Parser::define(ast::Define::Kind kind) {
   return result;
 }
 
-// A word before a name is a misspelt keyword: `inptu x : f32[batch]`.
+// A word before a name is a misspelt keyword, `inptu x : f32[batch]`, or one of another language, `let x = 3`.
 void Parser::expect_equals(const ast::Define& define) {
   const ast::Target& first = define.targets[0];
-  const bool word = define.targets.size() == 1 && !first.indexed && peek().kind == Token::Kind::name;
-  const std::string hint = word ? suggestion(first.name.text, {"input", "output", "loss", "metric", "param", "frozen",
-                                                               "state", "return", "scan", "repeat", "yield"})
-                                : "";
-  if (hint.empty()) return expect("=");
-  fail("syntax-error", first.name.at, "expected a statement, found " + quoted(first.name.text) + hint);
+  const bool word = define.targets.size() == 1 && !first.indexed && (peek().kind == Token::Kind::name || is("("));
+  if (word && !failed_) {
+    const std::string hint = suggestion(first.name.text, {"input", "output", "loss", "metric", "param", "frozen",
+                                                          "state", "return", "scan", "repeat", "yield"});
+    const std::string_view instead = instead_of_statement(first.name.text);
+    const std::string found = ", found " + quoted(first.name.text);
+    if (!instead.empty()) return fail("syntax-error", first.name.at, "expected " + std::string(instead) + found);
+    if (!hint.empty()) return fail("syntax-error", first.name.at, "expected a statement" + found + hint);
+  }
+  const bool updating = is("+") || is("-") || is("*") || is("/");
+  if (updating && is("=", 1) && peek(1).begin == peek().end) {
+    const Span at{source_, peek().begin, peek(1).end};
+    return fail("syntax-error", at,
+                "expected '=', found " + quoted(std::string(peek().text) + "=") +
+                    "; a name is given once, so the new value takes another");
+  }
+  expect("=");
 }
 
 // update = NAME ":=" expression
@@ -188,7 +204,7 @@ ast::Target Parser::target() {
     result.at.push_back(std::move(index));
     if (!accept(",")) break;
   }
-  expect_closing("]", opened);
+  expect_next_or_closing("]", opened);
   return result;
 }
 
@@ -220,7 +236,7 @@ ast::Type Parser::type() {
       result.extents.push_back(accept("...") ? make(ast::Ellipsis{}, extent) : sum());
       if (!accept(",")) break;
     }
-    expect_closing("]", opened);
+    expect_next_or_closing("]", opened);
   }
   if (accept("in")) {
     result.low = sum();

@@ -1,5 +1,7 @@
 #include "frontend/reporter.h"
 
+#include <algorithm>
+
 namespace descent::frontend {
 
 namespace {
@@ -14,6 +16,11 @@ void Reporter::error(DiagnosticId id, Span at, std::string message, std::vector<
     if (known.id == id && known.message == message && same_place(known.at, at)) return;
   }
   diagnostics_.push_back({id, std::move(at), std::move(message), std::move(notes)});
+}
+
+void Reporter::order_by_place(std::size_t from) {
+  const auto earlier = [](const Diagnostic& a, const Diagnostic& b) { return a.at.begin < b.at.begin; };
+  std::stable_sort(diagnostics_.begin() + static_cast<std::ptrdiff_t>(from), diagnostics_.end(), earlier);
 }
 
 std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {

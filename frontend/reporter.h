@@ -15,6 +15,9 @@ class Reporter {
   // An equal one (id, place, message) is dropped: a function may be read more than once.
   void error(DiagnosticId id, Span at, std::string message, std::vector<Note> notes = {});
 
+  // Those since the first `from` in the order of their places: a file's words are looked at before its statements.
+  void order_by_place(std::size_t from);
+
   // What comes now would be dropped.
   bool full() const { return diagnostics_.size() >= most; }
   bool empty() const { return diagnostics_.empty(); }

@@ -71,7 +71,9 @@ class TrainReader {
     } else if (key.text == "data" || key.text == "test") {
       read_data(setting, key.text == "data" ? plan_.block.data : plan_.block.test);
     } else if (!setting.value) {
-      reporter_.error("unknown-setting", key.at, "expected " + quoted(key.text) + " = value, found a block");
+      reporter_.error(
+          "unknown-setting", key.at,
+          "expected " + quoted(key.text) + " = value, found a block" + suggestion(key.text, {"data", "test"}));
     } else if (key.text == "optimizer") {
       if (!setting.patterns.empty()) {
         return not_supported(setting.patterns[0].at, "groups of parameters", "write one optimizer for all");

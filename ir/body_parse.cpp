@@ -77,7 +77,7 @@ AxisId BodyParser::parse_axis() {
   const auto found = axes_.find(std::string(token.text));
   if (found != axes_.end()) return found->second;
   stream_.fail(token, "unknown-axis", fmt::format("no axis '{}' here", token.text),
-               suggestion(stream_.span_of(token), token.text, keys_of(axes_)));
+               suggestion(token.text, keys_of(axes_)));
   return 0;
 }
 
@@ -185,8 +185,7 @@ ScalarId BodyParser::parse_call() {
   if (op == nullptr) {
     std::vector<std::string> names = {"index", "extent"};
     for (const OpRow& row : op_table()) names.emplace_back(row.name);
-    stream_.fail(name, "unknown-operation", fmt::format("no operation '{}'", name.text),
-                 suggestion(stream_.span_of(name), name.text, names));
+    stream_.fail(name, "unknown-operation", fmt::format("no operation '{}'", name.text), suggestion(name.text, names));
     return nothing();
   }
   std::vector<ScalarId> operands;
@@ -201,7 +200,7 @@ ScalarId BodyParser::parse_name() {
   const auto found = locals_.find(std::string(name.text));
   if (found != locals_.end()) return found->second;
   const bool is_axis = axes_.count(std::string(name.text)) > 0;
-  std::vector<Note> notes = suggestion(stream_.span_of(name), name.text, keys_of(locals_));
+  std::vector<Note> notes = suggestion(name.text, keys_of(locals_));
   if (is_axis) notes = {{stream_.span_of(name), fmt::format("write index({}) for the axis as an i32", name.text)}};
   stream_.fail(name, "unknown-name", fmt::format("no scalar '{}' here", name.text), std::move(notes));
   return nothing();

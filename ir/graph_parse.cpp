@@ -59,6 +59,7 @@ class GraphParser {
     stream_.expect_integer("version 1 of the format", 1, 1);
     stream_.expect("model");
     model.name = stream_.expect_name("the model's name");
+    if (stream_.failed()) return model;  // another kind of file
     while (proceed()) {
       if (stream_.at("state"))
         model.states.push_back(parse_state());
@@ -149,7 +150,8 @@ class GraphParser {
     do types.push_back(parse_type(stream_));
     while (stream_.accept(","));
     if (!stream_.failed() && types.size() != names.size())
-      stream_.fail(first, "value-count", fmt::format("{} values have {} types", names.size(), types.size()));
+      stream_.fail(first, "value-count",
+                   fmt::format("expected {} types for {} values, found {}", names.size(), names.size(), types.size()));
     if (stream_.failed()) return define_broken(scope, names);
     define(scope, names, std::move(op), std::move(types), origin);
   }
@@ -189,7 +191,7 @@ class GraphParser {
     std::vector<std::string> names;
     for (const auto& [known, definition] : scope.values) names.push_back("%" + known);
     stream_.fail(token, "unknown-value", fmt::format("no value '%{}' before this", name),
-                 suggestion(stream_.span_of(token), "%" + name, names));
+                 suggestion("%" + name, names));
     return broken;
   }
 
@@ -204,7 +206,7 @@ class GraphParser {
     if (stream_.accept("gradient")) return parse_gradient(scope);
     static const std::vector<std::string> names = {"input", "state", "sweep", "scan", "random", "gradient"};
     stream_.fail(word, "unknown-operation", fmt::format("expected an operation, found {}", describe(word)),
-                 suggestion(stream_.span_of(word), word.text, names));
+                 suggestion(word.text, names));
     return Input{};
   }
 
@@ -311,7 +313,7 @@ class GraphParser {
       names.emplace_back(name_of(combiner));
     }
     stream_.fail(token, "unknown-combiner", fmt::format("expected a combiner, found {}", describe(token)),
-                 suggestion(stream_.span_of(token), token.text, names));
+                 suggestion(token.text, names));
   }
 
   // order = ('chain' | 'lanes') 'fused'? ('piece' integer)?
@@ -392,7 +394,7 @@ class GraphParser {
     const auto found = std::find(block.carried.begin(), block.carried.end(), name);
     if (found == block.carried.end())
       return stream_.fail(token, "unknown-value", fmt::format("'%{}' is not carried", name),
-                          suggestion(stream_.span_of(token), name, block.carried));
+                          suggestion(name, block.carried));
     ValueId& next = block.next[static_cast<std::size_t>(found - block.carried.begin())];
     if (next != broken) return stream_.fail(token, "duplicate-name", fmt::format("'%{}' has two nexts", name));
     next = value;

@@ -34,7 +34,7 @@ class ProgramParser {
   void header() {
     stream_.expect("descent", "at the beginning");
     stream_.expect("loop", "after 'descent'");
-    stream_.expect_integer("the version of the form, 1", 1, 1);
+    stream_.expect_integer("version 1 of the form", 1, 1);
     stream_.expect("program", "after the version");
     program_.name = stream_.expect_name("the program's name");
     stream_.expect("batch", "after the name");
@@ -128,7 +128,7 @@ class ProgramParser {
       names.push_back(item.name);
     }
     const Span at = stream_.span_of(token);
-    stream_.fail(at, unknown, fmt::format("there is no {} '{}'", what, name), suggestion(at, name, names));
+    stream_.fail(at, unknown, fmt::format("there is no {} '{}'", what, name), suggestion(name, names));
     return -1;
   }
 
@@ -173,7 +173,7 @@ class ProgramParser {
     Repeat repeat;
     repeat.variable = stream_.expect_name("the variable");
     stream_.expect("<", "after the variable");
-    repeat.count = stream_.expect_integer("how often", 1, index_limit);
+    repeat.count = stream_.expect_integer("the number of turns", 1, index_limit);
     repeat.reversed = stream_.accept("reversed");
     variables_.emplace_back(repeat.variable, static_cast<VariableId>(variables_.size()));
     repeat.steps = steps();

@@ -68,8 +68,7 @@ class AffineParser {
       names.push_back(open->first);
     }
     const Span at = stream_.span_of(token);
-    stream_.fail(at, "unknown-variable", fmt::format("there is no variable '{}' here", name),
-                 suggestion(at, name, names));
+    stream_.fail(at, "unknown-variable", fmt::format("there is no variable '{}' here", name), suggestion(name, names));
     return 0;
   }
 
@@ -78,7 +77,7 @@ class AffineParser {
     stream_.expect("/", "after 'batch'");
     const std::int64_t multiple = stream_.expect_integer("a multiple", 1, index_limit);
     stream_.expect("*", "after the multiple");
-    stream_.expect_integer("the same multiple again", multiple, multiple);
+    stream_.expect_integer(fmt::format("the same multiple again, {}", multiple), multiple, multiple);
     return multiple;
   }
 
@@ -183,7 +182,10 @@ class KernelParser {
     for (LoopKind kind : {LoopKind::serial, LoopKind::parallel, LoopKind::vector, LoopKind::unrolled}) {
       if (stream_.accept(name_of(kind))) return loop(kind);
     }
-    stream_.fail_expected("a statement");
+    static const std::vector<std::string> words = {"let", "local", "if", "serial", "parallel", "vector", "unrolled"};
+    const Token found = stream_.peek();
+    stream_.fail(found, "syntax-error", fmt::format("expected a statement, found {}", describe(found)),
+                 suggestion(found.text, words));
   }
 
   void let() {
@@ -249,7 +251,7 @@ class KernelParser {
     std::vector<std::string> names;
     for (const auto& [known, id] : arrays_) names.push_back(known);
     const Span at = stream_.span_of(token);
-    stream_.fail(at, "unknown-array", fmt::format("there is no array '{}' here", name), suggestion(at, name, names));
+    stream_.fail(at, "unknown-array", fmt::format("there is no array '{}' here", name), suggestion(name, names));
     return 0;
   }
 
@@ -320,9 +322,13 @@ class KernelParser {
     const bool counted = static_cast<int>(operands.size()) == row.arity;
     const std::optional<DType> result = counted ? result_type(row.op, types) : std::nullopt;
     if (!result) {
-      const std::string wanted = counted ? "of types that fit" : fmt::format("{} in number", row.arity);
-      stream_.fail(stream_.span_from(first), "wrong-type",
-                   fmt::format("expected operands of '{}' {}, found ({})", row.name, wanted, fmt::join(names, ", ")));
+      const Span at = stream_.span_from(first);
+      if (counted) {
+        stream_.fail(at, "wrong-type", fmt::format("'{}' does not take ({})", row.name, fmt::join(names, ", ")));
+      } else {
+        stream_.fail(at, "argument-count",
+                     fmt::format("'{}' expects {} operands, found {}", row.name, row.arity, operands.size()));
+      }
       return no_temp;
     }
     return emit(*result, Operation{row.op, std::move(operands)});
@@ -359,7 +365,7 @@ class KernelParser {
       if (id != no_temp) names.push_back(known);
     }
     const Span at = stream_.span_of(token);
-    stream_.fail(at, "unknown-value", fmt::format("there is no value '{}' here", name), suggestion(at, name, names));
+    stream_.fail(at, "unknown-value", fmt::format("there is no value '{}' here", name), suggestion(name, names));
     return no_temp;
   }
 
@@ -369,8 +375,7 @@ class KernelParser {
       std::vector<std::string> names;
       for (const OpRow& known : op_table()) names.emplace_back(known.name);
       const Span at = stream_.span_of(token);
-      stream_.fail(at, "unknown-operation", fmt::format("there is no operation '{}'", name),
-                   suggestion(at, name, names));
+      stream_.fail(at, "unknown-operation", fmt::format("there is no operation '{}'", name), suggestion(name, names));
       return no_temp;
     }
     std::vector<TempId> operands;

@@ -243,7 +243,8 @@ std::int64_t TokenStream::expect_integer(std::string_view what, std::int64_t low
   if (whole && error == std::errc() && value >= low && value <= high) return value;
   if (error == std::errc::result_out_of_range || whole) {
     fail({source_, first.begin, token.end}, "number-out-of-range",
-         fmt::format("expected {} from {} to {}, found {}", what, low, high, text));
+         low == high ? fmt::format("expected {}, found {}", what, text)
+                     : fmt::format("expected {} from {} to {}, found {}", what, low, high, text));
   } else {
     fail(token, "syntax-error", fmt::format("expected {}, found {}", what, describe(token)));
   }
@@ -266,7 +267,12 @@ void TokenStream::fail(Span at, DiagnosticId id, std::string message, std::vecto
 
 void TokenStream::recover() {
   const bool failed = std::exchange(failed_, false);
-  while (failed && !at_end() && (position_ == statement_ || !peek().first_on_line)) ++position_;
+  int blocks = 0;  // opened at the end of a line, and skipped with what they hold
+  while (failed && !at_end() && (blocks > 0 || position_ == statement_ || !peek().first_on_line)) {
+    if (at("{") && (blocks > 0 || peek(1).first_on_line)) ++blocks;
+    if (at("}") && blocks > 0) --blocks;
+    ++position_;
+  }
   statement_ = position_;
 }
 
@@ -280,10 +286,10 @@ TokenStream::Nesting::Nesting(TokenStream& stream) : stream_(stream) {
     stream_.fail_here("nested-too-deeply", fmt::format("expected at most {} levels of nesting", nesting_limit));
 }
 
-std::vector<Note> suggestion(const Span& at, std::string_view name, std::span<const std::string> candidates) {
+std::vector<Note> suggestion(std::string_view name, std::span<const std::string> candidates) {
   const std::string near = nearest(name, candidates);
   if (near.empty()) return {};
-  return {{at, fmt::format("did you mean '{}'?", near)}};
+  return {{{}, fmt::format("did you mean '{}'?", near)}};
 }
 
 }  // namespace descent

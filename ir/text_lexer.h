@@ -79,7 +79,7 @@ class TokenStream {
   void fail_quietly() { failed_ = true; }
   bool failed() const { return failed_; }
   // Called before each statement. Ends a failure: goes on at the next token that begins a line, past the first one of
-  // the statement that failed, so that work always advances.
+  // the statement that failed, so that work always advances, and past a block that opens on the way.
   void recover();
   bool hopeless() const { return diagnostics_.size() >= diagnostic_limit; }
 
@@ -112,7 +112,7 @@ class TokenStream {
   Diagnostics diagnostics_;
 };
 
-// A note "did you mean 'x'?" at the place, or nothing when no candidate is near.
-std::vector<Note> suggestion(const Span& at, std::string_view name, std::span<const std::string> candidates);
+// A note "did you mean 'x'?", or nothing when no candidate is near.
+std::vector<Note> suggestion(std::string_view name, std::span<const std::string> candidates);
 
 }  // namespace descent

@@ -77,7 +77,7 @@ DType parse_dtype(TokenStream& stream) {
   const std::optional<DType> type = dtype_named(token.text);
   if (!type) {
     stream.fail(token, "unknown-type", fmt::format("expected a type, found '{}'", token.text),
-                suggestion(stream.span_of(token), token.text, names));
+                suggestion(token.text, names));
   }
   stream.next();
   return type.value_or(DType::f32);

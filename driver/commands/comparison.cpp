@@ -41,7 +41,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 Diagnostic unknown_criterion(const std::string& name, const Program& program) {
   std::vector<std::string> known = losses_of(program);
   for (std::string& metric : metrics_of(program)) known.push_back(std::move(metric));
-  std::vector<Note> notes = did_you_mean({}, name, known);
+  std::vector<Note> notes = did_you_mean(name, known);
   if (notes.empty()) notes.push_back({{}, fmt::format("it has {}", fmt::join(known, ", "))});
   return {"command-line",
           {},

@@ -4,6 +4,7 @@
 
 #include "codegen/llvm.h"
 #include "descent/descent.h"
+#include "descent/tools.h"
 #include "descent/training.h"
 #include "ir/graph.h"
 #include "ir/loop.h"
@@ -260,6 +261,7 @@ std::vector<ConstructedMistake> doors() {
     return [rows, feeds](Trainer& trainer) { return errors_of(trainer.step(rows, feeds)); };
   };
   return {
+      door("stage", [](Trainer& trainer) { return errors_of(inspect(trainer.program(), {"grpah", "", "", ""})); }),
       door("rows", step(5, {{"x", x}, {"label", labels}})),
       door("missing_input", step(2, {{"x", x}})),
       door("unknown_input", step(2, {{"x", x}, {"label", labels}, {"lable", labels}})),

@@ -80,11 +80,11 @@ TEST_CASE("mistakes in data, each with its own text") {
   const std::string good_kind = R"(kind = csv("kind.csv") })";
   const Mistake mistakes[] = {
       {R"(data { x = cvs("x.csv"), )" + good_kind,
-       "m.descent:10:14: error: there is no data reader 'cvs'\nm.descent:10:14: note: did you mean 'csv'?\n"},
+       "m.descent:10:14: error: there is no data reader 'cvs'\nnote: did you mean 'csv'?\n"},
       {R"(data { x = parquet("x.csv"), )" + good_kind,
        "m.descent:10:14: error: there is no data reader 'parquet'\nnote: the readers are csv, idx, npy\n"},
       {R"(data { x = csv("x.csv", colums = "a"), )" + good_kind,
-       "m.descent:10:36: error: csv() has no argument 'colums'\nm.descent:10:36: note: did you mean 'columns'?\n"},
+       "m.descent:10:36: error: csv() has no argument 'colums'\nnote: did you mean 'columns'?\n"},
       {R"(data { x = csv("x.csv", "y.csv"), )" + good_kind,
        "m.descent:10:27: error: csv() takes one argument without a name, the file\n"},
       {R"(data { x = csv("x.csv", skip = "one"), )" + good_kind,

@@ -181,7 +181,7 @@ TEST_CASE("one layout: before and after") {
 TEST_CASE("a mistake is told, not formatted") {
   const Result<std::string> result = frontend::format(source_of("model m() {\n  a = (1\n}\n"));
   REQUIRE(!result);
-  CHECK(result.errors()[0].id == "syntax");
+  CHECK(result.errors()[0].id == "syntax-error");
 }
 
 TEST_CASE("every model file keeps its words and its tree, and its layout is a fixed point") {

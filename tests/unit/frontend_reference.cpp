@@ -81,7 +81,7 @@ std::string fault_of(const Snippet& snippet, const Snippet* next) {
   if (snippet.tag.starts_with(error)) {
     if (compiled) return "it compiles";
     const std::string id = snippet.tag.substr(error.size());
-    if (compiled.errors().front().id != id) return "it fails with " + compiled.errors().front().id;
+    if (compiled.errors().front().id != id) return "it fails with " + std::string(compiled.errors().front().id);
     if (!next || next->tag != "message") return "no message follows it";
     return render(compiled.errors()) == next->text ? "" : "its message is\n" + render(compiled.errors());
   }

@@ -99,7 +99,7 @@ TEST_CASE("a mistake in the Graph's text is a diagnostic that says what was expe
        "6:34: error: comparisons and logic beside each other need brackets"},
       {"%y = sweep [j < 3] { a = 1.0; a = 2.0; a } : f32[3]", "6:33: error: 'a' is named twice"},
       {"%x = sweep [] { 1.0 } : f32[]", "6:3: error: '%x' is defined twice"},
-      {"%y, %z = sweep [] { 1.0 } : f32[]", "6:3: error: 2 values have 1 types"},
+      {"%y, %z = sweep [] { 1.0 } : f32[]", "6:3: error: expected 2 types for 2 values, found 1"},
       {"%y = random s(%n %n) : f32[]", "6:20: error: expected ',' between seed and step, found the value '%n'"},
       {"%y = gradient %x by %x : f32[]", "6:17: error: expected 'of', found the value '%x'"},
       {"%y = scan [t < 3] { carry %c = %n : i32[] } : i32[]",
@@ -134,15 +134,11 @@ entry step {
   CHECK(errors == R"(test.graph:4:24: error: no operation 'expp'
   4 |   %a = sweep [j < 3] { expp(1.0) } : f32[3]
     |                        ^~~~
-test.graph:4:24: note: did you mean 'exp'?
-  4 |   %a = sweep [j < 3] { expp(1.0) } : f32[3]
-    |                        ^~~~
+note: did you mean 'exp'?
 test.graph:6:24: error: no value '%bb' before this
   6 |   %c = sweep [j < 3] { %bb[j] } : f32[3]
     |                        ^~~
-test.graph:6:24: note: did you mean '%b'?
-  6 |   %c = sweep [j < 3] { %bb[j] } : f32[3]
-    |                        ^~~
+note: did you mean '%b'?
 )");
 }
 
