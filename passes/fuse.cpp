@@ -287,6 +287,10 @@ void remove_parameters(LoweredKernel& lowered, const std::vector<bool>& dead) {
 
 Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::vector<Range>& indices,
             std::int64_t largest_batch) {
+  // Told before the work of joining: a long list of large kernels would spend minutes on attempts.
+  if (first.kernel.temps.size() + second.kernel.temps.size() > most_temps) {
+    return {std::nullopt, "together they are too large"};
+  }
   Joined joined = Joiner(first, second).join();
   Kernel& kernel = joined.lowered.kernel;
   if (kernel.temps.size() > most_temps || joined.lowered.buffers.size() > most_parameters) {
