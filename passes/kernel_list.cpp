@@ -95,6 +95,10 @@ bool KernelList::join(Entry& host, const std::vector<Axis>& scans, const Candida
 // The two may meet where the earlier call stands, when the later one needs nothing in between; or behind all others,
 // when none of those needs the earlier one.
 void KernelList::call(Steps& steps, const std::vector<Axis>& scans, Candidate candidate) {
+  const auto operations = static_cast<std::int64_t>(candidate.lowered.kernel.temps.size());
+  operations_ += operations;
+  if (seen_.insert(std::hash<std::string>{}(shape_of(candidate.lowered.kernel))).second)
+    distinct_operations_ += operations;
   keep_proven_parallel(candidate.lowered.kernel, indices_of(scans), largest_batch_);
   bool can_move_up = true;
   for (std::size_t back = 0; fuses_ && back < std::min(farthest, steps.size()); ++back) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "ir/loop.h"
@@ -30,6 +31,10 @@ class KernelList {
   // number of this list.
   void call(loop::Steps& steps, const std::vector<Axis>& scans, Candidate candidate);
 
+  // Operations of the kernels given so far, of equal ones once, and of all of them.
+  std::int64_t distinct_operations() const { return distinct_operations_; }
+  std::int64_t operations() const { return operations_; }
+
   // Gives the program its kernels, one for all that are equal, and drops the buffers that nothing uses any more.
   // `name` makes a kernel's name unique.
   void finish(loop::Program& program, const std::function<std::string(const std::string&)>& name);
@@ -52,6 +57,8 @@ class KernelList {
   std::int64_t largest_batch_;
   bool fuses_;
   std::vector<Entry> entries_;
+  std::unordered_set<std::size_t> seen_;  // hashes of the shapes of the kernels given
+  std::int64_t distinct_operations_ = 0, operations_ = 0;
   std::vector<int> users_;                      // calls per buffer
   std::map<std::string, loop::KernelId> made_;  // by shape
 };

@@ -72,12 +72,6 @@ class ModelLowering {
     for (const Graph& entry : model_.entries) lower_entry(entry);
     if (!wrong_.empty()) return wrong_;
     kernels_.finish(program_, [this](const std::string& name) { return kernel_names_.unique(name); });
-    std::int64_t operations = 0;
-    for (const Kernel& kernel : program_.kernels) {
-      operations += static_cast<std::int64_t>(kernel.temps.size());
-      if (operations > program_limit) refuse_program(kernel.origin);
-    }
-    if (!wrong_.empty()) return wrong_;
     return std::move(program_);
   }
 
@@ -311,13 +305,13 @@ class ModelLowering {
     Kernel& kernel = candidate.lowered.kernel;
     const Span origin = kernel.origin;
     kernel.comment = comment_of(origin);
-    lowered_operations_ += static_cast<std::int64_t>(kernel.temps.size());
     kernels_.call(*frame.steps, frame.scans, std::move(candidate));
-    // Equal kernels will be one, so this bounds what is held on the way; the limit itself is for the finished kernels.
+    // Equal kernels become one, but on the way each is held.
     constexpr std::int64_t most_copies = 16;
-    if (lowered_operations_ > most_copies * program_limit) refuse_program(origin);
+    if (kernels_.distinct_operations() > program_limit || kernels_.operations() > most_copies * program_limit) {
+      refuse("program-too-large", "this model", program_limit, origin);
+    }
   }
-  void refuse_program(const Span& at) { refuse("program-too-large", "this model", program_limit, at); }
 
   // -- scans ---------------------------------------------------------------------------------------------------------
 
@@ -422,7 +416,6 @@ class ModelLowering {
   std::map<std::pair<Buffer::Storage, std::string>, BufferId> ports_;
   UniqueNames buffer_names_, kernel_names_;
   KernelList kernels_;
-  std::int64_t lowered_operations_ = 0;
   std::map<ValueId, Home> next_aside_;
   Diagnostics wrong_;
   std::map<const Graph*, std::vector<NodeId>> last_uses_;
