@@ -5,6 +5,7 @@
 #include "tests/support/graph_generator.h"
 #include "tests/support/graph_run.h"
 #include "tests/support/loop_run.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent {
 namespace {
@@ -72,13 +73,15 @@ void check_model(std::uint64_t seed, int size, const GeneratorOptions& options) 
 }
 
 TEST_CASE("random Graphs agree from the oracle to machine code") {
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) check_model(seed, 6, {});
+  const auto seeds = static_cast<std::uint64_t>(repetitions(40));
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) check_model(seed, 6, {});
 }
 
 TEST_CASE("gradients of random Graphs agree from the oracle to machine code") {
   GeneratorOptions options;
   options.gradients = true;
-  for (std::uint64_t seed = 1; seed <= 15; ++seed) check_model(seed, 5, options);
+  const auto seeds = static_cast<std::uint64_t>(repetitions(15));
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) check_model(seed, 5, options);
 }
 
 }  // namespace

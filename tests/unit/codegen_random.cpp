@@ -4,11 +4,13 @@
 
 #include "tests/support/loop_generator.h"
 #include "tests/support/loop_run.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent::test {
 
 TEST_CASE("random Loop programs give the interpreter's bits") {
-  for (std::uint32_t seed = 1; seed <= 300; ++seed) {
+  const auto seeds = static_cast<std::uint32_t>(repetitions(300));
+  for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
     std::mt19937 random(seed);
     const loop::Program program =
         LoopGenerator([&](int end) { return static_cast<int>(random() % static_cast<unsigned>(end)); }).program();

@@ -3,6 +3,7 @@
 
 #include "tests/support/cross_run.h"
 #include "tests/support/graph_run.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent::test {
 namespace {
@@ -28,7 +29,8 @@ TEST_CASE("XOR trains on aarch64 to the bits of the interpreter here") {
   const double rate[1] = {0.5};
   const float x[8] = {0, 0, 0, 1, 1, 0, 1, 1}, y[4] = {0, 1, 1, 0}, loss[1] = {0};
   std::vector<CrossCall> calls{{"init", 1, 0, {bytes_of(seed)}, {}}};
-  for (int step = 0; step < 1500; ++step) {
+  const int steps = repetitions(1500);
+  for (int step = 0; step < steps; ++step) {
     calls.push_back({"step", 4, step % 3, {bytes_of(x), bytes_of(y), bytes_of(rate)}, {bytes_of(loss)}});
   }
 

@@ -6,6 +6,7 @@
 
 #include "tests/support/loop_generator.h"
 #include "tests/support/loop_text.h"
+#include "tests/support/sanitizer.h"
 
 using namespace descent;
 using namespace descent::loop;
@@ -54,7 +55,8 @@ TEST_CASE("random Loop programs verify", "[loop]") {
 
 TEST_CASE("a thousand random Loop programs verify, print and parse", "[loop]") {
   std::mt19937 random(1);
-  for (int n = 0; n < 1000; ++n) {
+  const int programs = repetitions(1000);
+  for (int n = 0; n < programs; ++n) {
     const Program program =
         LoopGenerator([&](int end) { return static_cast<int>(random() % unsigned(end)); }).program();
     const std::string text = print(program);

@@ -13,6 +13,7 @@
 #include "frontend/frontend.h"
 #include "passes/pipeline.h"
 #include "tests/support/dice.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent {
 namespace {
@@ -174,7 +175,7 @@ void run_mutants(int each) {
 
 }  // namespace
 
-TEST_CASE("mutated texts are refused or compile, and nothing breaks") { run_mutants(700); }
+TEST_CASE("mutated texts are refused or compile, and nothing breaks") { run_mutants(test::repetitions(700)); }
 TEST_CASE("mutated texts by the ten thousand", "[.][long]") { run_mutants(33'000); }
 
 }  // namespace descent

@@ -4,6 +4,7 @@
 #include "passes/fuse.h"
 #include "tests/support/graph_generator.h"
 #include "tests/support/graph_run.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent {
 namespace {
@@ -165,7 +166,8 @@ TEST_CASE("a load gives way to the store right before it, and to no other") {
 
 TEST_CASE("fusion changes no bit of generated Graphs") {
   std::size_t before = 0, after = 0;
-  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+  const auto seeds = static_cast<std::uint64_t>(repetitions(300));
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     const Model model = generate_model(seed, 10, {.gradients = seed % 2 == 1});
     INFO("seed " << seed << "\n" << print(model));
     const Model passed = passes_or_fail(model);

@@ -4,6 +4,7 @@
 
 #include "passes/pipeline.h"
 #include "tests/support/graph_generator.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent {
 namespace {
@@ -22,7 +23,8 @@ double error_of(const Tensor& expected, const Tensor& found) {
 }
 
 TEST_CASE("the passes keep the meaning of generated Graphs") {
-  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+  const auto seeds = static_cast<std::uint64_t>(test::repetitions(200));
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     const Model model = generate_model(seed, 8);
     INFO("seed " << seed << "\n" << print(model));
     const Result<Model> passed = run_passes(model);

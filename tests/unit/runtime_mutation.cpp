@@ -9,13 +9,12 @@
 #include "runtime/data/npy.h"
 #include "runtime/data/safetensors.h"
 #include "tests/support/data.h"
+#include "tests/support/sanitizer.h"
 
 using namespace descent::data;
 using namespace descent::data::test;
 
 namespace {
-
-constexpr int mutants = 10000;
 
 // What came out of one reader, without its type.
 struct Outcome {
@@ -105,6 +104,7 @@ std::string mutate(std::string text, std::mt19937& random) {
 }  // namespace
 
 TEST_CASE("mutated files give an array or an error, never a crash") {
+  const int mutants = descent::test::repetitions(10'000);
   for (const Reader& reader : readers()) {
     INFO(reader.name);
     REQUIRE(reader.read(reader.good).error == "");
