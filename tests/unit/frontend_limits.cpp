@@ -1,6 +1,6 @@
 // Hostile models: too large, too deep, damaged at random. Each gives diagnostics, soon, and nothing worse.
 #include <catch2/catch.hpp>
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -43,14 +43,14 @@ TEST_CASE("files over 16 MB are refused") {
 }
 
 TEST_CASE("functions that double at each level are stopped") {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor: a crowded machine is no mistake
   for (const char* body : {"@(x) + @(x)", "@(x) + @(-x)", "@(@(x))"}) {
     const std::string whole = chain(40, body) + "model m() {\n input x : f32[batch]\n output y = f0(x)\n}\n";
     CHECK(first_id(whole) == "model-too-large");
     const std::string element = chain(40, body) + "model m() {\n input x : f32[batch]\n output y[b] = f0(x[b])\n}\n";
     CHECK(first_id(element) == "model-too-large");
   }
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(60));  // it would be years
+  CHECK((std::clock() - start) / CLOCKS_PER_SEC < 60);  // it would be years
 }
 
 TEST_CASE("an index body of many terms is shared, not copied") {
