@@ -21,7 +21,7 @@ TEST_CASE("the size of a shape is checked for overflow") {
 TEST_CASE("conversion keeps every number or names the one it can't keep") {
   const Array doubles = array_of<double>(DType::f64, {2, 2}, {0, 1, 255, 0.1});
   CHECK(values<float>(*convert(doubles, DType::f32)) == std::vector<float>{0, 1, 255, 0.1f});
-  CHECK(message(convert(doubles, DType::i32)) == "element [1, 1] is 0.100000, which i32 does not hold");
+  CHECK(message(convert(doubles, DType::i32)) == "element [1, 1] is 0.1, which i32 does not hold");
   CHECK(message(convert(doubles, DType::boolean)) == "element [1, 0] is 255, which bool does not hold");
 
   const Array wide = array_of<std::int64_t>(DType::i64, {3}, {-1, 255, 256});
