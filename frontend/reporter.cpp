@@ -13,7 +13,7 @@ bool same_place(const Span& a, const Span& b) { return a.source == b.source && a
 void Reporter::error(DiagnosticId id, Span at, std::string message, std::vector<Note> notes) {
   if (full()) return;
   for (const Diagnostic& known : diagnostics_) {
-    if (known.id == id && known.message == message && same_place(known.at, at)) return;
+    if (known.id == std::string_view(id) && known.message == message && same_place(known.at, at)) return;
   }
   diagnostics_.push_back({id, std::move(at), std::move(message), std::move(notes)});
 }
