@@ -22,14 +22,25 @@ std::string_view word_of(ast::Function::Kind kind) {
   return "";
 }
 
+// The standard library's texts never change: they are parsed once.
+const std::deque<ast::File>& parsed_library() {
+  static const std::deque<ast::File> files = [] {
+    std::deque<ast::File> parsed;
+    Reporter reporter;
+    for (const SourceRef& text : standard_library()) parsed.push_back(parse_file(text, reporter));
+    DESCENT_CHECK(reporter.empty(), "the standard library is malformed:\n" + render(reporter.diagnostics()));
+    return parsed;
+  }();
+  return files;
+}
+
 }  // namespace
 
 Program::Program(const SourceRef& source, const ReadImport& read_import, Reporter& reporter) {
   files_.push_back(parse_file(source, reporter));
   for (std::size_t i = 0; i < files_.size(); ++i) add_imports(i, read_import, reporter);
-  for (const SourceRef& text : standard_library()) library_.push_back(parse_file(text, reporter));
   for (const ast::File& file : files_) declare(file, user_table_, reporter);
-  for (const ast::File& file : library_) declare(file, library_table_, reporter);
+  for (const ast::File& file : parsed_library()) declare(file, library_table_, reporter);
 }
 
 // Each file once, however often it is imported.
@@ -95,7 +106,8 @@ std::vector<std::string> Program::names(ast::Function::Kind kind) const {
 }
 
 bool Program::is_library(const Span& at) const {
-  return std::any_of(library_.begin(), library_.end(), [&](const ast::File& file) { return file.source == at.source; });
+  const std::deque<ast::File>& library = parsed_library();
+  return std::any_of(library.begin(), library.end(), [&](const ast::File& file) { return file.source == at.source; });
 }
 
 }  // namespace descent::frontend

@@ -14,7 +14,7 @@ namespace descent::frontend {
 
 class Program {
  public:
-  // Parses the source, its imports and the library. What is wrong, the reporter knows.
+  // Parses the source and its imports; the library joins. What is wrong, the reporter knows.
   Program(const SourceRef& source, const ReadImport& read_import, Reporter& reporter);
 
   const ast::Function* model() const { return model_; }
@@ -32,7 +32,6 @@ class Program {
   void declare(const ast::File& file, Table& table, Reporter& reporter);
 
   std::deque<ast::File> files_;  // the user's, the main one first; addresses last
-  std::deque<ast::File> library_;
   Table user_table_;
   Table library_table_;
   const ast::Function* model_ = nullptr;

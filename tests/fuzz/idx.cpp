@@ -45,6 +45,7 @@ void run_plain(std::span<const std::byte> bytes) {
   const auto array = data::parse_idx(bytes, "input");
   if (!array) return check_refusal(array.error());
   check_array(*array);
+  check_whole(data::text_of(bytes), [](auto part) { return data::parse_idx(part, "part"); });
   check_read_back(*array, data::parse_idx(format_idx(*array), "again"));
 }
 

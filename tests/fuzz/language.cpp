@@ -7,6 +7,20 @@ namespace descent::fuzz {
 
 namespace {
 
+// The Graph that a text means, or nothing.
+std::string meaning_of(const std::string& text) {
+  const auto compiled = frontend::compile(source_of(text), {});
+  return compiled ? print_bare(compiled->model) : "";
+}
+
+// Both ways of writing a text anew keep what it means.
+void check_meaning(const SourceRef& source, const Model& model) {
+  const std::string meaning = print_bare(model);
+  DESCENT_CHECK(meaning_of(*frontend::format(source)) == meaning, "formatting changed what a text means");
+  const std::string printed = frontend::ast::print(*frontend::parse(source));
+  DESCENT_CHECK(meaning_of(printed) == meaning, "printing the tree changed what a text means:\n" + printed);
+}
+
 void check_format(const SourceRef& source) {
   const auto formatted = frontend::format(source);
   DESCENT_CHECK(formatted.ok(), "the formatter refuses what the parser accepts");
@@ -29,6 +43,7 @@ void run(std::string_view input) {
   const Diagnostics wrong = verify(compiled->model);
   DESCENT_CHECK(wrong.empty(), "the front end made a malformed Graph:\n" + render(wrong));
   check_prints(compiled->model);
+  if (is_small(compiled->model)) check_meaning(source, compiled->model);
   go_down(compiled->model);
 }
 

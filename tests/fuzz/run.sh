@@ -14,7 +14,7 @@ if [ $# -gt 0 ]; then targets=("$@"); else targets=(language graph loop idx csv 
 # several times slower and larger, and an input has at most 4 kB.
 limits=(-timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=4096)
 # Deep recursion is slow with fake stacks, and what they find the plain ones of a recursive descent hardly hide.
-export ASAN_OPTIONS=detect_stack_use_after_return=0
+export ASAN_OPTIONS=detect_stack_use_after_return=0:malloc_context_size=4:quarantine_size_mb=16
 
 fuzz_one() {
   local target=$1 folder

@@ -124,7 +124,17 @@ std::vector<data::Array> arrays() {
 
 void write_npy(const fs::path& folder) {
   Seeds seeds(folder, "npy");
-  for (const data::Array& array : arrays()) seeds.add(data::text_of(data::format_npy(array)));
+  const auto add_with = [&](std::string file, std::string_view from, std::string_view to) {
+    if (const std::size_t at = file.find(from); at != std::string::npos) seeds.add(file.replace(at, from.size(), to));
+  };
+  for (const data::Array& array : arrays()) {
+    const data::Bytes bytes = data::format_npy(array);
+    const std::string file(data::text_of(bytes));
+    seeds.add(file);
+    add_with(file, "False", "True ");
+    for (const char* code : {"<u4", "<f2", ">f4", "|i1"}) add_with(file, "<f4", code);
+    for (const char* code : {"<i2", "<u2"}) add_with(file, "<i4", code);
+  }
   seeds.write_dictionary();
 }
 

@@ -40,4 +40,15 @@ void check_read_back(const T& first, const data::Expected<T>& second) {
   DESCENT_CHECK(*second == first, "writing and reading changed the data");
 }
 
+// A reader takes all of a file and nothing but it: a byte less or more is no such file.
+template <class Parse>
+void check_whole(std::string_view input, const Parse& parse) {
+  std::string text(input);
+  text.push_back('\0');
+  DESCENT_CHECK(!parse(data::bytes_of_text(text)).ok(), "a byte behind the file is overlooked");
+  text.resize(input.size() - 1);
+  text.shrink_to_fit();
+  DESCENT_CHECK(!parse(data::bytes_of_text(text)).ok(), "a file without its last byte is accepted");
+}
+
 }  // namespace descent::fuzz

@@ -1,0 +1,12 @@
+// Runs what a verifier accepted: the interpreter ends the process at an index that leaves its array.
+#pragma once
+
+#include "ir/loop.h"
+
+namespace descent::fuzz {
+
+// Each entry of a small program that is itself small, twice: one row with the least integers that the inputs may hold,
+// and the largest batch with the greatest.
+void interpret_small(const loop::Program& program);
+
+}  // namespace descent::fuzz
