@@ -87,7 +87,7 @@ inline std::size_t size_of(const Graph& graph) {
 inline bool is_small(const Model& model) {
   std::size_t size = 0;
   for (const Graph& graph : model.entries) size += size_of(graph);
-  return size <= 150;
+  return size <= 80;
 }
 
 // A well-formed small Graph to a well-formed Loop program that runs, or a refusal of what grows too large.
@@ -98,6 +98,7 @@ inline void go_down(const Model& model) {
   check_prints(*passed);
   LowerOptions options;
   options.largest_batch = 8;
+  options.lanes = 4;
   const Result<loop::Program> program = lower(*passed, options);
   if (!program) return check_refusal(program.errors());
   const Diagnostics wrong = loop::verify(*program);

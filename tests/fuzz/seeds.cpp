@@ -21,7 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t largest_seed = 4000;  // bytes; what is longer is slow to run and mutated in the wrong places
+// In bytes; what is longer is slow to run and mutated in the wrong places. Graphs go all the way down, so they cost
+// most.
+constexpr std::size_t largest_seed = 4000, largest_graph = 1500;
 
 std::string read(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -43,12 +45,13 @@ std::vector<fs::path> files(const std::vector<std::string>& folders, const std::
 // The seeds of one target.
 class Seeds {
  public:
-  Seeds(fs::path folder, std::string target) : folder_(std::move(folder)), target_(std::move(target)) {
+  Seeds(fs::path folder, std::string target, std::size_t largest = largest_seed)
+      : folder_(std::move(folder)), target_(std::move(target)), largest_(largest) {
     fs::create_directories(folder_ / target_);
   }
 
   void add(std::string_view seed) {
-    if (seed.empty() || seed.size() > largest_seed) return;
+    if (seed.empty() || seed.size() > largest_) return;
     const fs::path path = folder_ / target_ / (std::to_string(count_++) + ".seed");
     std::ofstream(path, std::ios::binary).write(seed.data(), static_cast<std::streamsize>(seed.size()));
     collect_words(seed);
@@ -77,6 +80,7 @@ class Seeds {
 
   fs::path folder_;
   std::string target_;
+  std::size_t largest_;
   int count_ = 0;
   std::set<std::string> words_;
 };
@@ -84,7 +88,7 @@ class Seeds {
 SourceRef source_of(std::string text) { return std::make_shared<const Source>(Source{"seed", std::move(text)}); }
 
 void write_texts(const fs::path& folder) {
-  Seeds language(folder, "language"), graph(folder, "graph"), loop(folder, "loop");
+  Seeds language(folder, "language"), graph(folder, "graph", largest_graph), loop(folder, "loop");
   const auto add_graph = [&](const Model& model) {
     graph.add(print(model));
     LowerOptions options;
