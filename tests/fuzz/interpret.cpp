@@ -46,15 +46,17 @@ class Cost {
   std::int64_t total_ = 0;
 };
 
-std::int64_t cost_of(const Program& program, const Steps& steps) {
+// More than most_work when a kernel is not trusted.
+std::int64_t cost_of(const Program& program, const Steps& steps, const Trust& trusted) {
   std::int64_t sum = 0;
   for (const auto& step : steps) {
     const std::int64_t cost = match(
         step,
         [&](const Call& call) {
-          return Cost(program.kernels[static_cast<std::size_t>(call.kernel)], program.largest_batch).total();
+          const Kernel& kernel = program.kernels[static_cast<std::size_t>(call.kernel)];
+          return trusted(kernel) ? Cost(kernel, program.largest_batch).total() : most_work + 1;
         },
-        [&](const Repeat& repeat) { return times(repeat.count, cost_of(program, repeat.steps) + 1); });
+        [&](const Repeat& repeat) { return times(repeat.count, cost_of(program, repeat.steps, trusted) + 1); });
     sum = std::min(most_work + 1, sum + cost);
   }
   return sum;
@@ -112,10 +114,10 @@ void interpret(const Program& program, const Entry& entry, std::int64_t batch, E
 
 }  // namespace
 
-void interpret_small(const Program& program) {
+void interpret_small(const Program& program, const Trust& trusted) {
   if (!is_small(program) || std::any_of(program.buffers.begin(), program.buffers.end(), zero_is_no_value)) return;
   for (const Entry& entry : program.entries) {
-    if (cost_of(program, entry.steps) > most_work) continue;
+    if (cost_of(program, entry.steps, trusted) > most_work) continue;
     interpret(program, entry, 1, End::low);
     interpret(program, entry, program.largest_batch, End::high);
   }

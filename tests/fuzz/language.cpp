@@ -43,7 +43,7 @@ void run(std::string_view input) {
   const Diagnostics wrong = verify(compiled->model);
   DESCENT_CHECK(wrong.empty(), "the front end made a malformed Graph:\n" + render(wrong));
   check_prints(compiled->model);
-  if (is_small(compiled->model)) check_meaning(source, compiled->model);
+  if (is_small(compiled->model, 500)) check_meaning(source, compiled->model);
   go_down(compiled->model);
 }
 

@@ -84,18 +84,19 @@ inline std::size_t size_of(const Graph& graph) {
   }
   return size;
 }
-inline bool is_small(const Model& model) {
+inline bool is_small(const Model& model, std::size_t most) {
   std::size_t size = 0;
   for (const Graph& graph : model.entries) size += size_of(graph);
-  return size <= 80;
+  return size <= most;
 }
 
 // A well-formed small Graph to a well-formed Loop program that runs, or a refusal of what grows too large.
 inline void go_down(const Model& model) {
-  if (!is_small(model)) return;
+  if (!is_small(model, 80)) return;
   const Result<Model> passed = run_passes(model);
   if (!passed) return check_refusal(passed.errors());
   check_prints(*passed);
+  if (!is_small(*passed, 160)) return;  // gradients make much of little
   LowerOptions options;
   options.largest_batch = 8;
   options.lanes = 4;

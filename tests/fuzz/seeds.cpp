@@ -96,9 +96,14 @@ void write_texts(const fs::path& folder) {
     const Result<Model> passed = run_passes(model);
     if (!passed) return;
     graph.add(print(*passed));
-    for (int lanes : {1, 4}) {
-      options.lanes = lanes;
-      if (const auto program = lower(*passed, options)) loop.add(loop::print(*program));
+    // Entry by entry: whole programs are long, and a kernel that can't run keeps nobody else from it.
+    for (const Graph& entry : passed->entries) {
+      for (int lanes : {1, 4}) {
+        options.lanes = lanes;
+        if (const auto program = lower({passed->name, passed->states, {entry}}, options)) {
+          loop.add(loop::print(*program));
+        }
+      }
     }
   };
   for (const fs::path& path : files({"examples", "tests/golden", "frontend/std"}, ".descent")) {
@@ -112,6 +117,7 @@ void write_texts(const fs::path& folder) {
     graph.add(read(path));
     if (const auto model = parse_model(source_of(read(path)))) add_graph(*model);
   }
+  for (const fs::path& path : files({"tests/golden/errors/loop"}, ".loop")) loop.add(read(path));
   for (const Seeds* seeds : {&language, &graph, &loop}) seeds->write_dictionary();
 }
 
