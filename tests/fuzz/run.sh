@@ -11,8 +11,8 @@ shift
 if [ $# -gt 0 ]; then targets=("$@"); else targets=(language graph loop idx csv npy safetensors); fi
 
 # Beyond these an input is a finding: seconds for one, MB of memory in all and in one piece. A sanitizer makes code
-# several times slower and larger, and an input has at most 4 kB.
-limits=(-timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=4096)
+# several times slower and larger, and an input has at most 4 kB. Whoever is stopped from outside has found nothing.
+limits=(-timeout=60 -rss_limit_mb=2048 -malloc_limit_mb=1024 -max_len=4096 -handle_int=0 -handle_term=0)
 # Deep recursion is slow with fake stacks, and what they find the plain ones of a recursive descent hardly hide.
 export ASAN_OPTIONS=detect_stack_use_after_return=0:malloc_context_size=4:quarantine_size_mb=16
 

@@ -87,6 +87,29 @@ class Seeds {
 
 SourceRef source_of(std::string text) { return std::make_shared<const Source>(Source{"seed", std::move(text)}); }
 
+// What the tree's own models leave to the library, or bury in long ones: lookups, windows, guards, in a few numbers.
+constexpr std::string_view lookup_model = R"(model lookup() {
+  input k : i32[batch] in 0 ..< 3
+  input x : f32[batch, 3]
+  input table : f32[4, 2]
+  output y[b] = x[b, k[b]]
+  output z[b, j] = table[k[b] + 1, j] - (x[b, j] - x[b, 2*j])
+}
+)";
+constexpr std::string_view lookup_graph = R"(descent graph 1
+model lookup
+
+entry predict {
+  %k = input k : i32[batch] in 0 ..< 3
+  %x = input x : f32[batch, 3]
+  %table = input table : f32[4, 2]
+  %y = sweep [b < batch] { %x[b, %k[b]] } : f32[batch]
+  %z = sweep [b < batch, j < 2] { %table[%k[b] + 1, j] - (%x[b, j] - %x[b, 2*j]) } : f32[batch, 2]
+  output y = %y
+  output z = %z
+}
+)";
+
 void write_texts(const fs::path& folder) {
   Seeds language(folder, "language"), graph(folder, "graph", largest_graph), loop(folder, "loop");
   const auto add_graph = [&](const Model& model) {
@@ -117,6 +140,8 @@ void write_texts(const fs::path& folder) {
     graph.add(read(path));
     if (const auto model = parse_model(source_of(read(path)))) add_graph(*model);
   }
+  language.add(lookup_model);
+  graph.add(lookup_graph);
   for (const fs::path& path : files({"tests/golden/errors/loop"}, ".loop")) loop.add(read(path));
   for (const Seeds* seeds : {&language, &graph, &loop}) seeds->write_dictionary();
 }
