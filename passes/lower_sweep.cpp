@@ -69,7 +69,7 @@ class SweepLowering {
       scatter();
     } else {
       if (!lands_everywhere(sweep_, job_.type.shape)) fill();
-      free_loops(0, plan_.parallel);
+      free_loops(0, true);
     }
     return {std::move(k_).finish(), buffers_};
   }
@@ -95,8 +95,7 @@ class SweepLowering {
     });
   }
 
-  // Free axes outermost, then the blocks of the vector axis, then the blocks of rows; the first real loop is parallel
-  // where its iterations land apart.
+  // Free axes outermost, then the blocks of the vector axis, then the blocks of rows; the first real loop is parallel.
   void free_loops(std::size_t depth, bool outermost) {
     LoopKind kind = outermost ? LoopKind::parallel : LoopKind::serial;
     if (depth < plan_.free.size()) {

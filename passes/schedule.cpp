@@ -59,16 +59,15 @@ bool lands_apart(const Sweep& sweep, AxisId axis) {
   });
 }
 
-// The outermost loop runs on threads: an axis that lands apart comes first, if there is one.
+// The outermost loop runs on threads if its iterations are proven to stay apart (keep_proven_parallel): an axis that
+// lands apart comes first, if there is one.
 //   [2*i + j, j]   j before i: for two i some j would meet in the first dimension, though never in the second as well
-void choose_parallel(const Sweep& sweep, Schedule& plan) {
+void put_apart_first(const Sweep& sweep, std::vector<AxisId>& free) {
   const auto is_real = [&](AxisId axis) { return sweep.axes[static_cast<std::size_t>(axis)].extent.size != 1; };
-  const auto first = std::find_if(plan.free.begin(), plan.free.end(), is_real);
-  if (first == plan.free.end()) return;
+  const auto first = std::find_if(free.begin(), free.end(), is_real);
   const auto apart =
-      std::find_if(first, plan.free.end(), [&](AxisId axis) { return is_real(axis) && lands_apart(sweep, axis); });
-  plan.parallel = apart != plan.free.end();
-  if (plan.parallel) std::rotate(first, apart, apart + 1);
+      std::find_if(first, free.end(), [&](AxisId axis) { return is_real(axis) && lands_apart(sweep, axis); });
+  if (apart != free.end()) std::rotate(first, apart, apart + 1);
 }
 
 int widest_element(const Sweep& sweep, const Graph& graph, DType result) {
@@ -155,7 +154,7 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Ma
     }
   }
   std::erase_if(plan.free, [&](AxisId axis) { return axis == plan.vector || axis == plan.row; });
-  choose_parallel(sweep, plan);
+  put_apart_first(sweep, plan.free);
   return plan;
 }
 

@@ -20,7 +20,6 @@ struct Schedule {
   std::int64_t vector_tile = 1;  // elements of `vector` in a register tile
   std::int64_t row_tile = 1;
   bool scatters = false;
-  bool parallel = true;  // the first of the free axes with more than one element may run on threads
 };
 
 // A schedule by the dimensions of the result: what another sweep needs to run over the same tiles.
