@@ -1,4 +1,4 @@
-// Checks what is fed, points an entry at it, runs it and reads its numbers.
+// Checks what is fed, points an entry at it, batch by batch, runs it and reads its numbers.
 #include "driver/entry_call.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace descent {
 namespace {
 
-constexpr std::uintptr_t input_alignment = 4;  // runtime/abi.h
+constexpr std::int64_t input_alignment = 4;  // runtime/abi.h
 
 struct Bytes {
   const std::byte* data = nullptr;
@@ -72,14 +72,42 @@ EntryCall::EntryCall(const Program& program, const EntryPorts& ports, DescentEnt
   }
   for (auto& result : results_) outputs_.push_back(result.data());
   numbers_.resize(numeric_.size());
+  sources_.resize(ports.inputs.size());
 }
 
 Diagnostics EntryCall::feed(std::int64_t rows, std::span<const Feed> feeds) {
+  if (Diagnostics wrong = take(rows, feeds, Wanted::one_batch); !wrong.empty()) return wrong;
+  batches_ = 1;
+  select(0);
+  return {};
+}
+
+Diagnostics EntryCall::feed_batches(std::int64_t rows, std::span<const Feed> feeds) {
+  if (Diagnostics wrong = take(rows, feeds, Wanted::batches); !wrong.empty()) return wrong;
+  batches_ = 1;
+  const Port* first = nullptr;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const std::int64_t batches = sources_[i].batches;
+    if (batches == 0) continue;
+    if (first && batches != batches_) {
+      return {diagnostic("input-mismatch", {},
+                         fmt::format("expected as many batches for each input, found {} for '{}' and {} for '{}'",
+                                     batches_, first->name, batches, ports_->inputs[i].name))};
+    }
+    first = &ports_->inputs[i];
+    batches_ = batches;
+  }
+  select(0);
+  return {};
+}
+
+Diagnostics EntryCall::take(std::int64_t rows, std::span<const Feed> feeds, Wanted wanted) {
   if (rows < 1 || rows > program_->largest_batch()) {
     return {diagnostic("batch-limit", {},
                        fmt::format("expected 1 to {} rows, the batch this program was compiled for, found {}",
                                    program_->largest_batch(), rows))};
   }
+  rows_ = rows;
   for (std::size_t i = 0; i < ports_->inputs.size(); ++i) {
     const Port& port = ports_->inputs[i];
     if (port.kind != Port::Kind::data) continue;
@@ -89,7 +117,7 @@ Diagnostics EntryCall::feed(std::int64_t rows, std::span<const Feed> feeds) {
       return {diagnostic("missing-input", {},
                          fmt::format("input '{}' : {} is not given", port.name, to_string(port.type)))};
     }
-    if (Diagnostics wrong = feed_one(i, rows, *found); !wrong.empty()) return wrong;
+    if (Diagnostics wrong = take_one(i, rows, *found, wanted); !wrong.empty()) return wrong;
   }
   for (const Feed& feed : feeds) {
     if (is_known_input(*program_, feed.name)) continue;
@@ -101,28 +129,43 @@ Diagnostics EntryCall::feed(std::int64_t rows, std::span<const Feed> feeds) {
   return {};
 }
 
-Diagnostics EntryCall::feed_one(std::size_t input, std::int64_t rows, const Feed& feed) {
+Diagnostics EntryCall::take_one(std::size_t input, std::int64_t rows, const Feed& feed, Wanted wanted) {
   const Port& port = ports_->inputs[input];
   const Bytes bytes = bytes_of(feed, port.type.dtype);
   const std::int64_t expected = count(port.type.shape, rows);
-  if (!bytes.fits || static_cast<std::int64_t>(bytes.elements) != expected) {
+  const auto found = static_cast<std::int64_t>(bytes.elements);
+  const bool several = wanted == Wanted::batches && expected > 0 && found > 0;
+  const bool whole = several ? found % expected == 0 : found == expected;
+  if (!bytes.fits || !whole) {
     return {diagnostic("input-mismatch", {},
-                       fmt::format("input '{}' expects {} with {} rows, {} elements; found {} elements of {}",
-                                   port.name, to_string(port.type), rows, expected, bytes.elements, bytes.type))};
+                       fmt::format("input '{}' expects {} with {} rows, {}{} elements; found {} elements of {}",
+                                   port.name, to_string(port.type), rows,
+                                   wanted == Wanted::batches ? "any multiple of " : "", expected, found, bytes.type))};
   }
   if (port.type.range) {
     const auto values = std::get<std::span<const std::int32_t>>(feed.values);
     if (Diagnostics wrong = check_range(port.name, port.type, values, {}); !wrong.empty()) return wrong;
   }
-  std::vector<std::byte>& staging = staging_[input];
-  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data) % input_alignment == 0;
-  if (has_no_gaps(port.type.shape) && aligned) {
-    inputs_[input] = bytes.data;
-  } else {
-    pack_rows(port.type, rows, program_->largest_batch(), bytes.data, staging.data());
-    inputs_[input] = staging.data();
-  }
+  const std::int64_t batch_bytes = expected * size_of(port.type.dtype);
+  const std::int64_t batches = several ? found / expected : 1;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data) % input_alignment == 0 &&
+                       (batches == 1 || batch_bytes % input_alignment == 0);
+  sources_[input] = {bytes.data, batches, batch_bytes, has_no_gaps(port.type.shape) && aligned};
   return {};
+}
+
+void EntryCall::select(std::int64_t batch) {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const Source& source = sources_[i];
+    if (source.batches == 0) continue;
+    const std::byte* from = source.data + batch * source.batch_bytes;
+    if (source.in_place) {
+      inputs_[i] = from;
+    } else {
+      pack_rows(ports_->inputs[i].type, rows_, program_->largest_batch(), from, staging_[i].data());
+      inputs_[i] = staging_[i].data();
+    }
+  }
 }
 
 void EntryCall::run(std::int64_t rows, unsigned char* arena, const DescentThreads* threads) {

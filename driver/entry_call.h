@@ -19,8 +19,13 @@ class EntryCall {
   EntryCall(const Program& program, const EntryPorts& ports, DescentEntry code,
             const std::function<const void*(const Port&)>& fixed);
 
-  // Points the data inputs at the feeds. A feed that this entry does not need is passed over.
+  // Points the data inputs at the feeds, one batch. A feed that this entry does not need is passed over.
   Diagnostics feed(std::int64_t rows, std::span<const Feed> feeds);
+  // The same with any number of batches one after the other, as many in each feed; it points at the first, `select`
+  // at another.
+  Diagnostics feed_batches(std::int64_t rows, std::span<const Feed> feeds);
+  std::int64_t batches() const { return batches_; }
+  void select(std::int64_t batch);
   void run(std::int64_t rows, unsigned char* arena, const DescentThreads* threads);
 
   // Outputs of rank 0 as numbers, in order, those of kind `output` left out; good until the next run.
@@ -28,11 +33,23 @@ class EntryCall {
   std::vector<data::Array> arrays(std::int64_t rows) const;
 
  private:
-  Diagnostics feed_one(std::size_t input, std::int64_t rows, const Feed& feed);
+  // What a feed holds for one input.
+  struct Source {
+    const std::byte* data = nullptr;
+    std::int64_t batches = 0;  // 0: not data
+    std::int64_t batch_bytes = 0;
+    bool in_place = false;  // the caller's memory serves as it is
+  };
+  enum class Wanted : bool { one_batch, batches };
+  Diagnostics take(std::int64_t rows, std::span<const Feed> feeds, Wanted wanted);
+  Diagnostics take_one(std::size_t input, std::int64_t rows, const Feed& feed, Wanted wanted);
 
   const Program* program_;
   const EntryPorts* ports_;
   DescentEntry code_;
+  std::int64_t rows_ = 0;  // of each batch that was fed
+  std::int64_t batches_ = 0;
+  std::vector<Source> sources_;  // per input
   std::vector<const void*> inputs_;
   std::vector<void*> outputs_;
   std::vector<std::vector<std::byte>> staging_;  // per input; empty where the caller's memory serves as it is

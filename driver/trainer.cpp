@@ -47,19 +47,37 @@ struct Trainer::Parts {
     return static_cast<std::size_t>(std::max<std::int64_t>(64, program.arena_bytes()));
   }
 
+  Result<EntryCall*> find(std::string_view entry);
   Result<EntryCall*> ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds);
+  Result<std::span<const double>> take_steps(EntryCall& call, std::int64_t count, std::int64_t rows);
   void run(EntryCall& call, std::int64_t rows) { call.run(rows, arena.get(), &threads); }
   const loop::Buffer* state(std::string_view name) const;
 };
 
-Result<EntryCall*> Trainer::Parts::ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds) {
+Result<EntryCall*> Trainer::Parts::find(std::string_view entry) {
   const auto call = calls.find(entry);
-  if (call == calls.end()) {
-    const std::string_view why = entry == "step" ? "it needs a train block" : "the text does not have it";
-    return diagnostic("no-entry", {}, fmt::format("model '{}' has no entry '{}': {}", program.name(), entry, why));
+  if (call != calls.end()) return &call->second;
+  const std::string_view why = entry == "step" ? "it needs a train block" : "the text does not have it";
+  return diagnostic("no-entry", {}, fmt::format("model '{}' has no entry '{}': {}", program.name(), entry, why));
+}
+
+Result<EntryCall*> Trainer::Parts::ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds) {
+  Result<EntryCall*> call = find(entry);
+  if (!call) return call;
+  if (Diagnostics wrong = (*call)->feed(rows, feeds); !wrong.empty()) return wrong;
+  return call;
+}
+
+Result<std::span<const double>> Trainer::Parts::take_steps(EntryCall& call, std::int64_t count, std::int64_t rows) {
+  if (count < 1 || count > INT32_MAX - step) {
+    return diagnostic("step-limit", {}, fmt::format("expected 1 to {} more steps, found {}", INT32_MAX - step, count));
   }
-  if (Diagnostics wrong = call->second.feed(rows, feeds); !wrong.empty()) return wrong;
-  return &call->second;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (call.batches() > 1) call.select(step % call.batches());
+    ++step;
+    run(call, rows);
+  }
+  return call.numbers();
 }
 
 const loop::Buffer* Trainer::Parts::state(std::string_view name) const {
@@ -128,10 +146,14 @@ std::int64_t Trainer::steps_taken() const { return parts_->step; }
 Result<std::span<const double>> Trainer::step(std::int64_t rows, std::span<const Feed> feeds) {
   auto call = parts_->ready("step", rows, feeds);
   if (!call) return call.errors();
-  if (parts_->step == INT32_MAX) return diagnostic("step-limit", {}, fmt::format("more than {} steps", INT32_MAX));
-  ++parts_->step;
-  parts_->run(**call, rows);
-  return (*call)->numbers();
+  return parts_->take_steps(**call, 1, rows);
+}
+
+Result<std::span<const double>> Trainer::steps(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds) {
+  auto call = parts_->find("step");
+  if (!call) return call.errors();
+  if (Diagnostics wrong = (*call)->feed_batches(rows, feeds); !wrong.empty()) return wrong;
+  return parts_->take_steps(**call, count, rows);
 }
 
 Result<std::span<const double>> Trainer::evaluate(std::int64_t rows, std::span<const Feed> feeds) {
@@ -187,6 +209,14 @@ Diagnostic unknown_state(const Program& program, std::string_view name) {
 
 }  // namespace
 
+std::vector<std::string> Trainer::parameters() const {
+  std::vector<std::string> names;
+  for (const StateDeclaration& state : states_of(parts_->program)) {
+    if (is_saved(state)) names.push_back(state.name);
+  }
+  return names;
+}
+
 Result<data::Array> Trainer::parameter(std::string_view name) const {
   const loop::Buffer* buffer = parts_->state(name);
   if (!buffer) return unknown_state(parts_->program, name);
@@ -217,11 +247,10 @@ Diagnostics Trainer::save(const std::string& path) const {
   data::Tensors tensors;
   tensors.metadata["format"] = "descent";
   tensors.metadata["model"] = parts_->program.name();
-  for (const StateDeclaration& state : states_of(parts_->program)) {
-    if (!is_saved(state)) continue;
-    Result<data::Array> array = parameter(state.name);
+  for (const std::string& name : parameters()) {
+    Result<data::Array> array = parameter(name);
     if (!array) return array.errors();
-    tensors.arrays.emplace(state.name, std::move(*array));
+    tensors.arrays.emplace(name, std::move(*array));
   }
   data::Expected<std::int64_t> written = data::write_safetensors(path, tensors);
   if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};

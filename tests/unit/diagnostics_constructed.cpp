@@ -256,7 +256,7 @@ entry predict {
 std::vector<ConstructedMistake> doors() {
   static const std::vector<float> x = {1, 2, 3, 4};
   static const std::vector<double> wide = {1, 2, 3, 4};
-  static const std::vector<std::int32_t> labels = {0, 1}, wrong_labels = {0, 7};
+  static const std::vector<std::int32_t> labels = {0, 1}, wrong_labels = {0, 7}, more_labels = {0, 1, 2, 0};
   const auto step = [](std::int64_t rows, std::vector<Feed> feeds) {
     return [rows, feeds](Trainer& trainer) { return errors_of(trainer.step(rows, feeds)); };
   };
@@ -268,6 +268,11 @@ std::vector<ConstructedMistake> doors() {
       door("input_type", step(2, {{"x", wide}, {"label", labels}})),
       door("input_size", step(2, {{"x", std::span(x).first(3)}, {"label", labels}})),
       door("value_out_of_range", step(2, {{"x", x}, {"label", wrong_labels}})),
+      door("step_limit", [](Trainer& t) { return errors_of(t.steps(0, 2, {{{"x", x}, {"label", labels}}})); }),
+      door("part_of_a_batch",
+           [](Trainer& t) { return errors_of(t.steps(1, 1, {{{"x", std::span(x).first(3)}, {"label", labels}}})); }),
+      door("unequal_batches",
+           [](Trainer& t) { return errors_of(t.steps(1, 2, {{{"x", x}, {"label", more_labels}}})); }),
       door("no_entry", [](Trainer& trainer) { return errors_of(trainer.report({})); }),
       door("seed", [](Trainer& trainer) { return trainer.init(-1); }),
       door("rate", [](Trainer& trainer) { return trainer.set("raet", 0.1); }),

@@ -37,7 +37,6 @@ const std::set<std::string> other_words = {"target-cpu", "target-features", "pre
 const std::map<std::string, std::string> unreachable = {
     {"jit-failure", "LLVM refuses or can't place code that its own verifier accepted"},
     {"out-of-memory", "an arena of up to 16 GiB is taken as address space; whether that fails is the machine's choice"},
-    {"step-limit", "2^31 steps are days of training"},
 };
 
 // Every id in the source, with a file that has it. DiagnosticId takes nothing but literals of this form.

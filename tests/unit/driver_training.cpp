@@ -195,6 +195,63 @@ TEST_CASE("a step allocates nothing") {
   CHECK(good);
 }
 
+TEST_CASE("steps over resident batches give the bits of single steps, and allocate nothing") {
+  const Program program = example("03_digits");
+  std::vector<float> pixels(3 * 32 * 64);
+  std::vector<std::int32_t> labels(3 * 32);
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<float>(i * 7 % 16);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int32_t>(i * 3 % 10);
+  const auto ready = [&] {
+    Trainer trainer = value_of(Trainer::create(program));
+    REQUIRE(trainer.init(5).empty());
+    return trainer;
+  };
+  Trainer one_by_one = ready();
+  double expected = 0;
+  for (std::size_t step = 0; step < 7; ++step) {
+    const std::size_t batch = step % 3;
+    const std::vector<Feed> feeds{{"pixel", std::span(pixels).subspan(batch * 32 * 64, 32 * 64)},
+                                  {"label", std::span(labels).subspan(batch * 32, 32)}};
+    expected = value_of(one_by_one.step(32, feeds))[0];
+  }
+  Trainer at_once = ready();
+  const std::vector<Feed> feeds{{"pixel", pixels}, {"label", labels}};
+  value_of(at_once.steps(2, 32, feeds));  // goes on from where it is, not from the first batch
+  const std::int64_t before = allocations();
+  const auto losses = at_once.steps(5, 32, feeds);
+  CHECK(allocations() == before);
+  CHECK(value_of(losses)[0] == expected);
+  CHECK(at_once.steps_taken() == 7);
+  for (const char* name : {"hidden.linear.weight", "logits.linear.bias"})
+    CHECK(value_of(at_once.parameter(name)) == value_of(one_by_one.parameter(name)));
+}
+
+TEST_CASE("resident batches whose memory can't be used as it is are packed, each for its step") {
+  // Bytes, three a batch, so that the second batch is not aligned; and batch as the second axis.
+  const Program program = value_of(compile_text("packed", R"(model packed() {
+  input a : u8[batch, 3]
+  input b : f32[2, batch]
+  param w : f32[3] ~ zeros
+  loss l = sum[i](w[i] * mean[k](f32(a[k, i]) * (b[0, k] - 2 * b[1, k])))
+}
+train it = packed() { batch = 2, optimizer = sgd(rate = 1) }
+)"));
+  const std::vector<std::uint8_t> a{1, 2, 3, 4, 5, 6, 7, 8, 9};
+  const std::vector<float> b{1, 2, 3, 4, 5, 6};
+  Trainer trainer = value_of(Trainer::create(program));
+  REQUIRE(trainer.init(1).empty());
+  value_of(trainer.steps(3, 1, {{{"a", a}, {"b", b}}}));
+  const auto w = value_of(trainer.parameter("w"));
+  Trainer same_batch = value_of(Trainer::create(program));
+  REQUIRE(same_batch.init(1).empty());
+  value_of(same_batch.steps(2, 1, {{{"a", std::span(a).first(3)}, {"b", std::span(b).first(2)}}}));
+  CHECK(value_of(same_batch.parameter("w")).as<float>()[2] == 2 * 3 * static_cast<float>(a[2]));
+  // w = -Σ over batches of a · (b0 - 2 b1), with (b0 - 2 b1) = -3, -5, -7
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(w.as<float>()[i] ==
+          3 * static_cast<float>(a[i]) + 5 * static_cast<float>(a[3 + i]) + 7 * static_cast<float>(a[6 + i]));
+}
+
 TEST_CASE("saved weights load to the same bits") {
   const std::string path = "driver_training_weights.safetensors";
   Training training = training_of(example("04_iris"));
@@ -206,6 +263,8 @@ TEST_CASE("saved weights load to the same bits") {
   const auto tensors = data::read_safetensors(path);
   REQUIRE(tensors.ok());
   CHECK(tensors->arrays.size() == 4);  // parameters, no moments
+  for (const std::string& name : other.trainer().parameters()) CHECK(tensors->arrays.contains(name));
+  CHECK(other.trainer().parameters().size() == 4);
   std::remove(path.c_str());
 }
 

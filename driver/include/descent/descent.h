@@ -136,6 +136,10 @@ class Trainer {
   // One update. The losses, in the order of the step's outputs of that kind; they stay until the next call. Allocates
   // nothing. 1 ≤ rows ≤ program().largest_batch(). Values of the wrong type, number or range are diagnostics.
   Result<std::span<const double>> step(std::int64_t rows, std::span<const Feed> feeds);
+  // `count` updates in one call, over batches that lie in memory: each feed holds as many batches, one after the other,
+  // each as `step` takes it, and the update after n steps takes batch n modulo their number. The same bits as `count`
+  // calls of `step`; values are checked once. The losses of the last update. Allocates nothing.
+  Result<std::span<const double>> steps(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds);
   // Losses and metrics of these rows, in the order of outputs("evaluate"), likewise.
   Result<std::span<const double>> evaluate(std::int64_t rows, std::span<const Feed> feeds);
   // The outputs, in the order of outputs("predict").
@@ -147,6 +151,8 @@ class Trainer {
   Diagnostics set(std::string_view rate, double value);
   Result<double> rate(std::string_view name) const;
 
+  // The names of the parameters and statistics, which is what `save` writes, in the model's order.
+  std::vector<std::string> parameters() const;
   // A state by name, in its logical shape.
   Result<data::Array> parameter(std::string_view name) const;
   Diagnostics set_parameter(std::string_view name, const data::Array& value);
