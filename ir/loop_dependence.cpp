@@ -22,8 +22,6 @@
 namespace descent::loop {
 namespace {
 
-__extension__ typedef __int128 Wide;
-
 // Beyond this many candidates an answer costs more than it is worth.
 constexpr std::int64_t most_tried = 4096;
 

@@ -13,8 +13,6 @@ constexpr std::int64_t unknown = -(std::int64_t{1} << 60);
 // Each variable with several upper bounds doubles the work; real kernels need a few dozen steps.
 constexpr int step_budget = 20000;
 
-__extension__ typedef __int128 Wide;
-
 }  // namespace
 
 const Ranges::Loop* Ranges::find(VariableId variable) const {
@@ -36,6 +34,11 @@ void Ranges::open(VariableId variable, const Bound& begin, const std::vector<Bou
   for (const Bound& bound : end) {
     const Affine below = form_of(bound);
     loop.last.push_back(last_of(loop.begin, below, step));
+    // Multiples of the step below the batch: below or at the batch rounded down to one, too.
+    const bool is_batch = bound == Bound{{}, 1};
+    if (is_batch && step > 1 && step <= largest_batch_ && loop.divisor % step == 0) {
+      loop.last.push_back(Affine::axis(batch_axis(step)));
+    }
     loop.may_run &= high(below - loop.begin) > 0;
   }
   loops_.push_back(std::move(loop));
@@ -93,23 +96,42 @@ std::int64_t Ranges::low(const Affine& form, int& budget) const {
   return low_over_batch(form);
 }
 
-// With r the batch rounded down to m: 0 ≤ r, batch - (m - 1) ≤ r ≤ batch. Tried twice: every r by itself, and every r
-// by its distance from the batch.
+// With r the batch rounded down to m: 0 ≤ r, batch - (m - 1) ≤ r ≤ batch; and r is not below the batch rounded down to
+// a multiple of m. Tried three times: every r by itself, every r by its distance from the batch, and pairs of them.
 std::int64_t Ranges::low_over_batch(const Affine& form) const {
-  Wide alone = form.constant;
   Wide together = form.constant;
   Wide batches = 0;
   for (const Term& term : form.terms) {
     if (term.axis >= 0) return unknown;
+    batches += term.coefficient;
+    if (term.coefficient > 0) together -= Wide{term.coefficient} * (-std::int64_t{term.axis} - 1);
+  }
+  together += batches * (batches > 0 ? 1 : largest_batch_);
+  const Wide low = std::max({together, low_of_each(form), low_of_each(without_pairs(form))});
+  return static_cast<std::int64_t>(std::clamp<Wide>(low, unknown, -unknown));
+}
+
+Wide Ranges::low_of_each(const Affine& form) const {
+  Wide low = form.constant;
+  for (const Term& term : form.terms) {
     const std::int64_t multiple = -std::int64_t{term.axis};
     const std::int64_t least = multiple == 1 ? 1 : 0;
     const std::int64_t most = largest_batch_ / multiple * multiple;
-    alone += Wide{term.coefficient} * (term.coefficient > 0 ? least : most);
-    batches += term.coefficient;
-    if (term.coefficient > 0) together -= Wide{term.coefficient} * (multiple - 1);
+    low += Wide{term.coefficient} * (term.coefficient > 0 ? least : most);
   }
-  together += batches * (batches > 0 ? 1 : largest_batch_);
-  return static_cast<std::int64_t>(std::clamp<Wide>(std::max(alone, together), unknown, -unknown));
+  return low;
+}
+
+// Without differences that are known not to be negative: r of m less r of a multiple of m.
+Affine Ranges::without_pairs(Affine form) {
+  for (const Term& larger : Affine(form).terms) {
+    for (const Term& smaller : Affine(form).terms) {
+      if (smaller.axis % larger.axis != 0 || smaller.axis == larger.axis) continue;
+      const std::int64_t pairs = std::min(form.coefficient(larger.axis), -form.coefficient(smaller.axis));
+      if (pairs > 0) form = form - Affine::axis(larger.axis, pairs) + Affine::axis(smaller.axis, pairs);
+    }
+  }
+  return form;
 }
 
 }  // namespace descent::loop

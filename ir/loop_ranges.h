@@ -17,6 +17,8 @@ namespace descent::loop {
 // batch give 0 and never become an axis.
 inline AxisId batch_axis(std::int64_t multiple) { return static_cast<AxisId>(-multiple); }
 
+__extension__ typedef __int128 Wide;
+
 class Ranges {
  public:
   explicit Ranges(std::int64_t largest_batch) : largest_batch_(largest_batch) {}
@@ -53,6 +55,8 @@ class Ranges {
   Affine last_of(const Affine& begin, const Affine& end, std::int64_t step) const;
   std::int64_t low(const Affine& form, int& budget) const;
   std::int64_t low_over_batch(const Affine& form) const;
+  Wide low_of_each(const Affine& form) const;
+  static Affine without_pairs(Affine form);
 
   std::int64_t largest_batch_;
   std::vector<Loop> loops_;

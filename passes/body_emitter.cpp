@@ -56,8 +56,7 @@ std::vector<Subscript> BodyEmitter::landing(const Sweep& sweep) {
   for (std::size_t d = 0; d < sweep.landing.size(); ++d) {
     const ScalarId through = sweep.landing[d].through;
     if (through == no_scalar) continue;
-    std::vector<TempId> known = scalars(sweep.body, static_cast<std::size_t>(through) + 1, guards(sweep));
-    subscripts[job_.result.prefix.size() + d].through = known.back();
+    subscripts[job_.result.prefix.size() + d].through = value(sweep.body, through, guards(sweep));
   }
   return subscripts;
 }
@@ -120,11 +119,13 @@ TempId BodyEmitter::read(const Read& read, const std::vector<TempId>& known, Tem
   return k_.load(arrays_.at(home.buffer), at, within, *read.otherwise);
 }
 
-std::vector<TempId> BodyEmitter::scalars(const Body& body, std::size_t count, TempId guard) {
-  std::vector<TempId> known;
-  for (std::size_t id = 0; id < count; ++id) {
-    const Scalar& scalar = body.scalars[id];
-    known.push_back(match(
+TempId BodyEmitter::value(const Body& body, ScalarId id, TempId guard) {
+  const std::vector<bool> needed = scalars_under(body, {id});
+  std::vector<TempId> known(body.scalars.size(), no_temp);
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(id); ++i) {
+    if (!needed[i]) continue;
+    const Scalar& scalar = body.scalars[i];
+    known[i] = match(
         scalar.node, [&](const Literal& literal) { return k_.literal(literal.value, scalar.type); },
         [&](const AxisValue& value) { return k_.index_value(placed(value.form)); },
         [&](const AxisExtent& of) {
@@ -136,17 +137,9 @@ std::vector<TempId> BodyEmitter::scalars(const Body& body, std::size_t count, Te
           std::vector<TempId> operands;
           for (ScalarId operand : apply.operands) operands.push_back(known[static_cast<std::size_t>(operand)]);
           return k_.operation(apply.op, operands);
-        }));
+        });
   }
-  return known;
-}
-
-TempId BodyEmitter::body(const Body& body, TempId guard) { return scalars(body, body.scalars.size(), guard).back(); }
-
-std::pair<TempId, TempId> BodyEmitter::factors(const Body& body, const std::vector<ScalarId>& factors, TempId guard) {
-  const ScalarId last = std::max(factors.at(0), factors.at(1));
-  std::vector<TempId> known = scalars(body, static_cast<std::size_t>(last) + 1, guard);
-  return {known[static_cast<std::size_t>(factors[0])], known[static_cast<std::size_t>(factors[1])]};
+  return known[static_cast<std::size_t>(id)];
 }
 
 }  // namespace descent

@@ -32,19 +32,18 @@ class BodyEmitter {
   // One more guard, until release().
   void require(loop::TempId condition) { required_ = condition; }
   void release() { required_ = loop::no_temp; }
+  loop::TempId required() const { return required_; }
+  loop::TempId both(loop::TempId a, loop::TempId b);
 
   // The value of the body; where the guard is false nothing outside a tensor is touched and the value means nothing.
-  loop::TempId body(const Body& body, loop::TempId guard);
-  // The values of two scalars of the body.
-  std::pair<loop::TempId, loop::TempId> factors(const Body& body, const std::vector<ScalarId>& factors,
-                                                loop::TempId guard);
+  loop::TempId body(const Body& body, loop::TempId guard) { return value(body, body.root(), guard); }
+  // The value of one scalar of the body; nothing is computed that it does not need.
+  loop::TempId value(const Body& body, ScalarId id, loop::TempId guard);
 
  private:
   Affine placed(const Affine& form) const;
   loop::VariableId scan_variable(AxisId axis) const;
-  std::vector<loop::TempId> scalars(const Body& body, std::size_t count, loop::TempId guard);
   loop::TempId read(const Read& read, const std::vector<loop::TempId>& known, loop::TempId guard);
-  loop::TempId both(loop::TempId a, loop::TempId b);
   loop::TempId in_range(const Index& index, const loop::Subscript& subscript, Extent extent);
 
   loop::KernelBuilder& k_;

@@ -271,7 +271,7 @@ class ModelLowering {
   }
   Schedule plan(const Sweep& sweep, const Frame& frame, DType type) const {
     int lanes = options_.lanes > 0 ? options_.lanes : options_.machine.vector_bytes / 4;
-    return schedule(sweep, *frame.graph, type, options_.machine, lanes);
+    return schedule(sweep, *frame.graph, type, options_.machine, lanes, options_.largest_batch);
   }
 
   void lower_draw(Frame& frame, const Node& node, const Random& random) {

@@ -8,6 +8,7 @@
 #include "ir/match.h"
 #include "passes/body_emitter.h"
 #include "passes/sweep_tools.h"
+#include "passes/tile_loops.h"
 
 namespace descent {
 namespace {
@@ -19,27 +20,6 @@ using loop::LoopKind;
 using loop::Subscript;
 using loop::TempId;
 using loop::VariableId;
-
-// A part of an axis that runs in blocks: from `begin` to `end` in steps of `size`, `size` elements side by side.
-struct Blocks {
-  Bound begin, end;
-  std::int64_t size = 1;
-};
-
-// The axis in blocks of `tile`, then what is left: of a static extent in halves of the tile, of batch one by one.
-std::vector<Blocks> blocks_of(Extent extent, std::int64_t tile) {
-  if (extent.is_batch()) {
-    if (tile == 1) return {{Bound::of(0), Bound::of(extent), 1}};
-    return {{Bound::of(0), Bound{{}, tile}, tile}, {Bound{{}, tile}, Bound::of(extent), 1}};
-  }
-  std::vector<Blocks> blocks;
-  for (std::int64_t at = 0; at < extent.size; tile = (tile + 1) / 2) {
-    std::int64_t end = at + (extent.size - at) / tile * tile;
-    if (end > at) blocks.push_back({Bound::of(at), Bound::of(end), tile});
-    at = end;
-  }
-  return blocks;
-}
 
 // The two factors of what a fused reduction adds up, none of any other. They are kept apart through the expansion: a
 // product of constants would become one constant, rounded once too often.
@@ -59,7 +39,8 @@ class SweepLowering {
         k_(job.name, job.comment, job.origin),
         factors_(factors_of(sweep_)),
         body_(expand(sweep_.body, factors_)),
-        emit_(k_, job, place_) {}
+        emit_(k_, job, place_),
+        loops_(k_, emit_, job, schedule, place_) {}
 
   LoweredKernel run() {
     emit_.bind(buffers_);
@@ -69,7 +50,7 @@ class SweepLowering {
       scatter();
     } else {
       if (!lands_everywhere(sweep_, job_.type.shape)) fill();
-      free_loops(0, true);
+      loops_.panels([this] { panel(); });
     }
     return {std::move(k_).finish(), buffers_};
   }
@@ -79,78 +60,19 @@ class SweepLowering {
   Affine& place(AxisId id) { return place_[static_cast<std::size_t>(id)]; }
   const Order& order() const { return *sweep_.order; }
 
-  // -- loops over the axes that land alone ---------------------------------------------------------------------------
-
-  static bool once(const Bound& begin, const Bound& end, std::int64_t step) {
-    return begin.multiple == 0 && end.multiple == 0 && begin.form.constant + step >= end.form.constant;
-  }
-  void loop_over(LoopKind kind, AxisId id, const Blocks& blocks, const std::function<void(bool looped)>& inside) {
-    if (once(blocks.begin, blocks.end, blocks.size)) {
-      place(id) = blocks.begin.form;
-      return inside(false);
-    }
-    k_.loop(kind, axis(id).name, blocks.begin, {blocks.end}, blocks.size, [&](VariableId variable) {
-      place(id) = Affine::axis(variable);
-      inside(true);
-    });
-  }
-
-  // Free axes outermost, then the blocks of the vector axis, then the blocks of rows; the first real loop is parallel.
-  void free_loops(std::size_t depth, bool outermost) {
-    LoopKind kind = outermost ? LoopKind::parallel : LoopKind::serial;
-    if (depth < plan_.free.size()) {
-      AxisId id = plan_.free[depth];
-      Blocks whole{Bound::of(0), Bound::of(axis(id).extent), 1};
-      return loop_over(kind, id, whole, [&](bool looped) { free_loops(depth + 1, outermost && !looped); });
-    }
-    blocked(kind, plan_.vector, plan_.vector_tile, vector_size_, [&](bool in_vector) {
-      LoopKind inner = outermost && !in_vector ? LoopKind::parallel : LoopKind::serial;
-      blocked(inner, plan_.row, plan_.row_tile, row_size_, [&](bool) { tile(); });
-    });
-  }
-  void blocked(LoopKind kind, std::optional<AxisId> id, std::int64_t tile_size, std::int64_t& size,
-               const std::function<void(bool looped)>& inside) {
-    size = 1;
-    if (!id) return inside(false);
-    for (const Blocks& blocks : blocks_of(axis(*id).extent, tile_size)) {
-      size = blocks.size;
-      loop_over(kind, *id, blocks, inside);
-    }
-  }
-
-  // Runs `inside` for every element of the register tile; `at`: its subscripts in a tile-shaped local.
-  void each(const std::function<void(const std::vector<Subscript>& at)>& inside) {
-    std::vector<Subscript> at;
-    spread(plan_.row, row_size_, LoopKind::unrolled, at,
-           [&] { spread(plan_.vector, vector_size_, LoopKind::vector, at, [&] { inside(at); }); });
-  }
-  void spread(std::optional<AxisId> id, std::int64_t size, LoopKind kind, std::vector<Subscript>& at,
-              const std::function<void()>& inside) {
-    if (!id || size == 1) return inside();
-    Affine base = place(*id);
-    k_.loop(kind, axis(*id).name, Bound::of(size), [&](VariableId variable) {
-      place(*id) = base + Affine::axis(variable);
-      at.push_back({Affine::axis(variable), loop::no_temp});
-      inside();
-      at.pop_back();
-    });
-    place(*id) = base;
-  }
-  Shape tile_shape(std::vector<std::int64_t> leading = {}) const {
-    Shape shape;
-    for (std::int64_t size : leading) shape.push_back({size});
-    if (row_size_ > 1) shape.push_back({row_size_});
-    if (vector_size_ > 1) shape.push_back({vector_size_});
-    return shape;
-  }
-
   // -- one register tile ---------------------------------------------------------------------------------------------
 
+  void panel() {
+    if (plan_.packing) return contraction();
+    loops_.rows([this] { tile(); });
+  }
   void tile() {
-    if (sweep_.combiner == Combiner::none) return each([&](const auto&) { store_point(); });
+    if (sweep_.combiner == Combiner::none) return loops_.elements([&](const auto&) { store_point(); });
     if (sweep_.combiner == Combiner::argmax) return argmax_tile();
-    ArrayId total = reduce_tile();
-    each([&](const std::vector<Subscript>& at) { store_result(k_.load(total, at)); });
+    store_tile(reduce_tile());
+  }
+  void store_tile(ArrayId total) {
+    loops_.elements([&](const std::vector<Subscript>& at) { store_result(k_.load(total, at)); });
   }
 
   void store_point() {
@@ -164,6 +86,7 @@ class SweepLowering {
   void store_result(TempId value) {
     std::vector<Subscript> at = emit_.landing(sweep_);
     TempId inside = emit_.inside(sweep_.landing, at, job_.type.shape, job_.result.prefix.size());
+    inside = emit_.both(emit_.required(), inside);
     if (inside == loop::no_temp) return k_.store(emit_.result(), at, value);
     k_.branch(inside, [&] { k_.store(emit_.result(), at, value); });
   }
@@ -175,7 +98,8 @@ class SweepLowering {
     TempId guard = emit_.guards(sweep_);
     TempId joined;
     if (order().fused) {
-      auto [a, b] = emit_.factors(body_, factors_, guard);
+      const TempId a = emit_.value(body_, factors_[0], guard);
+      const TempId b = emit_.value(body_, factors_[1], guard);
       joined = k_.operation(Op::fma, {a, b, accumulator});
     } else {
       joined = combine(accumulator, emit_.body(body_, guard));
@@ -212,12 +136,12 @@ class SweepLowering {
   ArrayId reduce_tile() {
     const DType type = job_.type.dtype;
     if (piece() == 0) return reduce_piece(std::nullopt);
-    ArrayId total = k_.declare("total", type, tile_shape());
-    each([&](const auto& at) { k_.store(total, at, identity()); });
+    ArrayId total = k_.declare("total", type, loops_.tile_shape());
+    loops_.all_elements([&](const auto& at) { k_.store(total, at, identity()); });
     const Axis& outermost = axis(plan_.serial[0]);
     k_.loop(LoopKind::serial, outermost.name, Bound::of(0), {Bound::of(outermost.extent)}, piece(), [&](VariableId c) {
       ArrayId part = reduce_piece(c);
-      each([&](const auto& at) { k_.store(total, at, combine(k_.load(total, at), k_.load(part, at))); });
+      loops_.all_elements([&](const auto& at) { k_.store(total, at, combine(k_.load(total, at), k_.load(part, at))); });
     });
     return total;
   }
@@ -231,14 +155,7 @@ class SweepLowering {
     if (depth >= end) return inside();
     AxisId id = plan_.serial[depth];
     auto [begin, ends] = range_of(depth, start);
-    if (ends.size() == 1 && once(begin, ends[0], 1)) {
-      place(id) = begin.form;
-      return serial_loops(depth + 1, end, start, inside);
-    }
-    k_.loop(LoopKind::serial, axis(id).name, begin, ends, 1, [&](VariableId variable) {
-      place(id) = Affine::axis(variable);
-      serial_loops(depth + 1, end, start, inside);
-    });
+    loops_.loop_over(LoopKind::serial, id, begin, ends, 1, [&] { serial_loops(depth + 1, end, start, inside); });
   }
   std::pair<Bound, std::vector<Bound>> range_of(std::size_t depth, std::optional<VariableId> start) const {
     Bound end = Bound::of(sweep_.axes[static_cast<std::size_t>(plan_.serial[depth])].extent);
@@ -248,26 +165,141 @@ class SweepLowering {
   }
 
   ArrayId chain(std::optional<VariableId> start) {
-    ArrayId sum = k_.declare("sum", job_.type.dtype, tile_shape());
-    each([&](const auto& at) { k_.store(sum, at, identity()); });
+    ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
+    loops_.all_elements([&](const auto& at) { k_.store(sum, at, identity()); });
     serial_loops(0, plan_.serial.size(), start,
-                 [&] { each([&](const auto& at) { k_.store(sum, at, join(k_.load(sum, at))); }); });
+                 [&] { loops_.all_elements([&](const auto& at) { k_.store(sum, at, join(k_.load(sum, at))); }); });
     return sum;
+  }
+
+  // -- packed contractions -------------------------------------------------------------------------------------------
+
+  // The terms that run together: steps of serial[cut], and the axes behind it whole.
+  struct Terms {
+    Bound begin;
+    std::vector<Bound> end;
+  };
+  const Packing& packing() const { return *plan_.packing; }
+  AxisId cut_axis() const { return plan_.serial[packing().cut]; }
+  std::int64_t most(Extent extent) const { return extent.is_batch() ? job_.largest_batch : extent.size; }
+
+  // The sums of a block of rows and a tile of the vector axis.
+  void contraction() {
+    const auto [begin, ends] = range_of(packing().cut, std::nullopt);
+    const bool in_one = packing().cut == 0 && piece() == 0 && most(axis(cut_axis()).extent) <= packing().block;
+    if (!in_one) return staged_contraction();
+    const Terms all{begin, ends};
+    const ArrayId panel = pack(all);
+    loops_.rows([&] {
+      const ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
+      loops_.all_elements([&](const auto& at) { k_.store(sum, at, identity()); });
+      add_terms(all, panel, sum);
+      store_tile(sum);
+    });
+  }
+
+  // Panel by panel: between two of them the sums wait in memory.
+  void staged_contraction() {
+    ArrayId sums = declare_sums("sums");
+    if (piece() == 0) {
+      add_panels(std::nullopt, sums);
+    } else {
+      const ArrayId total = declare_sums("total");
+      const Axis& outermost = axis(plan_.serial[0]);
+      k_.loop(LoopKind::serial, outermost.name, Bound::of(0), {Bound::of(outermost.extent)}, piece(),
+              [&](VariableId c) {
+                each_sum([&](const auto& at) { k_.store(sums, at, identity()); });
+                add_panels(c, sums);
+                each_sum([&](const auto& at) { k_.store(total, at, combine(k_.load(total, at), k_.load(sums, at))); });
+              });
+      sums = total;
+    }
+    loops_.rows([&] { loops_.elements([&](const auto&) { store_result(k_.load(sums, sum_at())); }); });
+  }
+  // One sum per row of the block and element of the vector tile, all of them the identity.
+  ArrayId declare_sums(const std::string& name) {
+    const ArrayId sums = k_.declare(name, job_.type.dtype, {{plan_.row_block}, {loops_.vector_size()}});
+    each_sum([&](const auto& at) { k_.store(sums, at, identity()); });
+    return sums;
+  }
+  void each_sum(const std::function<void(const std::vector<Subscript>& at)>& inside) {
+    k_.loop(LoopKind::serial, axis(*plan_.row).name, Bound::of(plan_.row_block), [&](VariableId row) {
+      k_.loop(LoopKind::vector, axis(*plan_.vector).name, Bound::of(loops_.vector_size()),
+              [&](VariableId lane) { inside(loop::at({Affine::axis(row), Affine::axis(lane)})); });
+    });
+  }
+  // Where the sum of the current element waits.
+  std::vector<Subscript> sum_at() {
+    return loop::at({place(*plan_.row) - loops_.row_base(), place(*plan_.vector) - loops_.vector_base()});
+  }
+
+  void add_panels(std::optional<VariableId> start, ArrayId sums) {
+    serial_loops(0, packing().cut, start, [&] {
+      auto [begin, ends] = range_of(packing().cut, start);
+      if (most(axis(cut_axis()).extent) <= packing().block) return add_panel({begin, ends}, sums);
+      k_.loop(LoopKind::serial, axis(cut_axis()).name, begin, ends, packing().block, [&](VariableId first) {
+        ends.insert(ends.begin(), Bound{Affine::axis(first) + packing().block, 0});
+        add_panel({Bound{Affine::axis(first), 0}, ends}, sums);
+      });
+    });
+  }
+  void add_panel(const Terms& terms, ArrayId sums) {
+    const ArrayId panel = pack(terms);
+    loops_.rows([&] {
+      const ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
+      loops_.all_elements([&](const auto& at) { k_.store(sum, at, k_.load(sums, sum_at())); });
+      add_terms(terms, panel, sum);
+      loops_.all_elements([&](const auto& at) { k_.store(sums, sum_at(), k_.load(sum, at)); });
+    });
+  }
+
+  void each_term(const Terms& terms, const std::function<void()>& inside) {
+    loops_.loop_over(LoopKind::serial, cut_axis(), terms.begin, terms.end, 1,
+                     [&] { serial_loops(packing().cut + 1, plan_.serial.size(), std::nullopt, inside); });
+  }
+  ArrayId pack(const Terms& terms) {
+    Shape shape{{packing().block}};
+    for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) {
+      shape.push_back({most(axis(plan_.serial[s]).extent)});
+    }
+    shape.push_back({loops_.vector_size()});
+    const ArrayId panel = k_.declare("panel", job_.type.dtype, shape);
+    const ScalarId factor = factors_[packing().factor];
+    each_term(terms, [&] {
+      loops_.row(
+          [&](const auto&) { k_.store(panel, panel_at(terms), emit_.value(body_, factor, emit_.guards(sweep_))); });
+    });
+    return panel;
+  }
+  std::vector<Subscript> panel_at(const Terms& terms) {
+    std::vector<Affine> at{place(cut_axis()) - terms.begin.form};
+    for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) at.push_back(place(plan_.serial[s]));
+    at.push_back(place(*plan_.vector) - loops_.vector_base());
+    return loop::at(at);
+  }
+  void add_terms(const Terms& terms, ArrayId panel, ArrayId sum) {
+    each_term(terms, [&] {
+      loops_.all_elements([&](const auto& at) {
+        const TempId left = emit_.value(body_, factors_[1 - packing().factor], loop::no_temp);
+        const TempId right = k_.load(panel, panel_at(terms));
+        k_.store(sum, at, k_.operation(Op::fma, {left, right, k_.load(sum, at)}));
+      });
+    });
   }
 
   // -- sixteen lanes -------------------------------------------------------------------------------------------------
 
   // The lane loop runs across a vector, unless the tile's own vector axis already does.
   LoopKind lane_kind() const {
-    return vector_size_ > 1 ? LoopKind::unrolled : (plan_.lanes > 1 ? LoopKind::vector : LoopKind::serial);
+    return loops_.vector_size() > 1 ? LoopKind::unrolled : (plan_.lanes > 1 ? LoopKind::vector : LoopKind::serial);
   }
   // Runs `inside` for the first `count` lanes and every element of the tile.
   void each_lane(std::int64_t count, const std::function<void(Affine lane, std::vector<Subscript> tile)>& inside) {
     if (count == 1) {
-      return each([&](const auto& at) { inside(Affine{}, at); });
+      return loops_.all_elements([&](const auto& at) { inside(Affine{}, at); });
     }
     k_.loop(lane_kind(), "lane", Bound::of(count),
-            [&](VariableId lane) { each([&](const auto& at) { inside(Affine::axis(lane), at); }); });
+            [&](VariableId lane) { loops_.all_elements([&](const auto& at) { inside(Affine::axis(lane), at); }); });
   }
   static std::vector<Subscript> in_lane(Subscript lane, const std::vector<Subscript>& tile) {
     std::vector<Subscript> at{lane};
@@ -279,7 +311,7 @@ class SweepLowering {
   }
 
   ArrayId lanes(std::optional<VariableId> start) {
-    ArrayId partial = k_.declare("lanes", job_.type.dtype, tile_shape({lane_count}));
+    ArrayId partial = k_.declare("lanes", job_.type.dtype, loops_.tile_shape({lane_count}));
     each_lane(lane_count,
               [&](const Affine& lane, const auto& at) { k_.store(partial, in_lane(lane, at), identity()); });
     const std::size_t last = plan_.serial.size() - 1;
@@ -336,7 +368,7 @@ class SweepLowering {
     }
     TempId bits = k_.operation(Op::to_u32, {number});
     TempId lane = k_.operation(Op::to_i32, {k_.operation(Op::bit_and, {bits, k_.literal(lane_count - 1, DType::u32)})});
-    each([&](const auto& at) {
+    loops_.all_elements([&](const auto& at) {
       std::vector<Subscript> where = in_lane(Subscript{Affine{}, lane}, at);
       k_.store(partial, where, join(k_.load(partial, where)));
     });
@@ -344,8 +376,8 @@ class SweepLowering {
 
   ArrayId folded(ArrayId lanes) {
     for (std::int64_t half = lane_count / 2; half >= 1; half /= 2) {
-      ArrayId sums =
-          k_.declare(half == 1 ? "sum" : "fold", job_.type.dtype, half == 1 ? tile_shape() : tile_shape({half}));
+      ArrayId sums = k_.declare(half == 1 ? "sum" : "fold", job_.type.dtype,
+                                half == 1 ? loops_.tile_shape() : loops_.tile_shape({half}));
       each_lane(half, [&](const Affine& lane, const auto& at) {
         TempId low = k_.load(lanes, in_lane(lane, at)), high = k_.load(lanes, in_lane(lane + half, at));
         k_.store(sums, half == 1 ? at : in_lane(lane, at), combine(low, high));
@@ -359,11 +391,11 @@ class SweepLowering {
 
   void argmax_tile() {
     const DType type = body_.type();
-    ArrayId best = k_.declare("best", type, tile_shape());
-    ArrayId found = k_.declare("found", DType::boolean, tile_shape());
-    ArrayId winner = k_.declare("winner", DType::i32, tile_shape());
+    ArrayId best = k_.declare("best", type, loops_.tile_shape());
+    ArrayId found = k_.declare("found", DType::boolean, loops_.tile_shape());
+    ArrayId winner = k_.declare("winner", DType::i32, loops_.tile_shape());
     ArrayId count = k_.declare("count", DType::i32, {});
-    each([&](const auto& at) {
+    loops_.all_elements([&](const auto& at) {
       k_.store(best, at, k_.literal(identity_of(Combiner::max, type), type));
       k_.store(found, at, k_.literal(0, DType::boolean));
       k_.store(winner, at, k_.literal(0, DType::i32));
@@ -371,10 +403,10 @@ class SweepLowering {
     k_.store(count, {}, k_.literal(0, DType::i32));
     serial_loops(0, plan_.serial.size(), std::nullopt, [&] {
       TempId number = k_.load(count, {});
-      each([&](const auto& at) { challenge(best, found, winner, number, at); });
+      loops_.all_elements([&](const auto& at) { challenge(best, found, winner, number, at); });
       k_.store(count, {}, k_.operation(Op::add, {number, k_.literal(1, DType::i32)}));
     });
-    each([&](const auto& at) { store_result(k_.load(winner, at)); });
+    loops_.all_elements([&](const auto& at) { store_result(k_.load(winner, at)); });
   }
   void challenge(ArrayId best, ArrayId found, ArrayId winner, TempId number, const std::vector<Subscript>& at) {
     TempId guard = emit_.guards(sweep_);
@@ -421,23 +453,16 @@ class SweepLowering {
 
   // Points in box order, each joining its place in memory; the axes that land alone run inside, their places differ.
   void scatter() {
-    serial_loops(0, plan_.serial.size(), std::nullopt, [&] { scatter_free(0); });
-  }
-  void scatter_free(std::size_t depth) {
-    if (depth < plan_.free.size()) {
-      AxisId id = plan_.free[depth];
-      Blocks whole{Bound::of(0), Bound::of(axis(id).extent), 1};
-      return loop_over(LoopKind::serial, id, whole, [&](bool) { scatter_free(depth + 1); });
-    }
-    blocked(LoopKind::serial, plan_.vector, plan_.vector_tile, vector_size_, [&](bool) {
-      each([&](const auto&) {
-        std::vector<Subscript> at = emit_.landing(sweep_);
-        TempId inside = emit_.inside(sweep_.landing, at, job_.type.shape, job_.result.prefix.size());
-        auto join_place = [&] { k_.store(emit_.result(), at, join(k_.load(emit_.result(), at))); };
-        if (inside == loop::no_temp) return join_place();
-        k_.branch(inside, join_place);
-      });
+    serial_loops(0, plan_.serial.size(), std::nullopt, [&] {
+      loops_.panels([&] { loops_.rows([&] { loops_.elements([&](const auto&) { join_place(); }); }); });
     });
+  }
+  void join_place() {
+    std::vector<Subscript> at = emit_.landing(sweep_);
+    TempId inside = emit_.inside(sweep_.landing, at, job_.type.shape, job_.result.prefix.size());
+    auto join_there = [&] { k_.store(emit_.result(), at, join(k_.load(emit_.result(), at))); };
+    if (inside == loop::no_temp) return join_there();
+    k_.branch(inside, join_there);
   }
 
   const SweepJob& job_;
@@ -448,8 +473,8 @@ class SweepLowering {
   Body body_;
   std::vector<Affine> place_;  // of each axis, over the kernel's variables
   BodyEmitter emit_;
+  TileLoops loops_;
   std::vector<loop::BufferId> buffers_;
-  std::int64_t vector_size_ = 1, row_size_ = 1;
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "passes/differentiate.h"
 #include "passes/gather.h"
 #include "passes/graph_tools.h"
-#include "passes/layout.h"
 #include "passes/order.h"
 #include "passes/simplify.h"
 
@@ -33,8 +32,6 @@ constexpr std::array passes{
     Pass{"tidy", "simplify once more: what differentiation left behind", tidy, gathered},
     // From logical extents alone; from here on no pass may change a bit.
     Pass{"order", "the order of every reduction, products joined to sums", order, ordered},
-    // After views are gone: a transposed copy is a view that pays.
-    Pass{"layout", "transposed copies where a contraction would stride", layout, ordered},
 };
 
 std::optional<Diagnostic> why_too_large(const Model& model, const std::string& when) {

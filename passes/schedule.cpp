@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "passes/contraction.h"
 #include "passes/sweep_tools.h"
 
 namespace descent {
@@ -10,16 +11,6 @@ namespace {
 
 bool uses(const std::vector<Index>& at, AxisId axis) {
   return std::any_of(at.begin(), at.end(), [&](const Index& index) { return index.offset.coefficient(axis) != 0; });
-}
-
-// How memory is walked when `axis` steps by one: not at all, element by element, or in strides.
-enum class Stride { none, one, far };
-Stride stride_of(const std::vector<Index>& at, AxisId axis) {
-  if (!uses(at, axis)) return Stride::none;
-  for (std::size_t d = 0; d + 1 < at.size(); ++d) {
-    if (at[d].offset.coefficient(axis) != 0) return Stride::far;
-  }
-  return at.back().offset.coefficient(axis) == 1 && at.back().through == no_scalar ? Stride::one : Stride::far;
 }
 
 std::vector<const Read*> reads(const Sweep& sweep) {
@@ -105,24 +96,18 @@ std::optional<AxisId> choose_vector(const Sweep& sweep, const std::vector<AxisId
   return best;
 }
 
-// The axis whose neighbours reuse most of what one vector row loads.
-std::optional<AxisId> choose_row(const Sweep& sweep, const std::vector<AxisId>& candidates, AxisId vector) {
-  std::optional<AxisId> best;
-  int best_shared = 0;
-  for (AxisId axis : candidates) {
-    if (axis == vector) continue;
-    Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
-    if (!extent.is_batch() && extent.size < 2) continue;
-    int shared = 0;
-    for (const Read* read : reads(sweep)) shared += uses(read->at, axis) ? 0 : 1;
-    if (shared > best_shared) best = axis, best_shared = shared;
-  }
-  return best;
-}
-
 }  // namespace
 
-Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes) {
+Stride stride_of(const std::vector<Index>& at, AxisId axis) {
+  if (!uses(at, axis)) return Stride::none;
+  for (std::size_t d = 0; d + 1 < at.size(); ++d) {
+    if (at[d].offset.coefficient(axis) != 0) return Stride::far;
+  }
+  return at.back().offset.coefficient(axis) == 1 && at.back().through == no_scalar ? Stride::one : Stride::far;
+}
+
+Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes,
+                  std::int64_t largest_batch) {
   Schedule plan;
   plan.scatters = !why_scatters(sweep).empty();
   const std::vector<AxisId> reduced = reduced_axes(sweep);
@@ -136,22 +121,11 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Ma
   std::erase_if(candidates, [&](AxisId axis) { return std::count(alone.begin(), alone.end(), axis) == 0; });
 
   plan.lanes = lanes <= 1 ? 1 : std::max(1, lanes * 4 / widest_element(sweep, graph, result));
-  if (plan.lanes > 1) plan.vector = choose_vector(sweep, candidates);
-  if (plan.vector) {
-    const Extent extent = sweep.axes[static_cast<std::size_t>(*plan.vector)].extent;
-    const bool contraction = sweep.order && sweep.order->fused && sweep.order->kind == Order::Kind::chain &&
-                             !plan.scatters && !plan.serial.empty();
-    plan.vector_tile = plan.lanes;
-    if (contraction) {
-      const bool pair = !extent.is_batch() && extent.size >= 2 * plan.lanes;
-      if (pair) plan.vector_tile = 2 * plan.lanes;
-      plan.row = choose_row(sweep, candidates, *plan.vector);
-      // Accumulators fill half the registers: rows times two vectors.
-      if (plan.row) plan.row_tile = std::max(2, machine.vector_registers / 4);
-      std::optional<Extent> rows;
-      if (plan.row) rows = sweep.axes[static_cast<std::size_t>(*plan.row)].extent;
-      if (rows && !rows->is_batch()) plan.row_tile = std::min(plan.row_tile, rows->size);
-    }
+  if (plan.lanes > 1 && is_contraction(sweep)) {
+    plan_contraction(sweep, candidates, machine, largest_batch, plan);
+  } else if (plan.lanes > 1) {
+    plan.vector = choose_vector(sweep, candidates);
+    if (plan.vector) plan.vector_tile = plan.lanes;
   }
   std::erase_if(plan.free, [&](AxisId axis) { return axis == plan.vector || axis == plan.row; });
   put_apart_first(sweep, plan.free);
@@ -167,7 +141,15 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
     if (dimension[axis] || sweep.axes[axis].extent != shape[d]) return std::nullopt;
     dimension[axis] = d;
   }
-  Tiling tiling{shape, {}, {}, {}, schedule.lanes, schedule.vector_tile, schedule.row_tile};
+  Tiling tiling{shape,
+                {},
+                {},
+                {},
+                schedule.lanes,
+                schedule.vector_tile,
+                schedule.row_tile,
+                schedule.row_block,
+                schedule.masks_rest};
   for (AxisId axis : schedule.free) {
     if (!dimension[static_cast<std::size_t>(axis)]) return std::nullopt;
     tiling.free.push_back(*dimension[static_cast<std::size_t>(axis)]);
@@ -198,6 +180,8 @@ std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, con
   schedule.lanes = tiling.lanes;
   schedule.vector_tile = tiling.vector_tile;
   schedule.row_tile = tiling.row_tile;
+  schedule.row_block = tiling.row_block;
+  schedule.masks_rest = tiling.masks_rest;
   return schedule;
 }
 

@@ -11,6 +11,14 @@
 
 namespace descent {
 
+// A factor of a fused product that is copied into panels, [reduced axes…, elements of the vector tile], before rows
+// read it: serial axes before `cut` step around the panels, `cut` itself in blocks, those behind it whole.
+struct Packing {
+  std::size_t factor = 0;
+  std::size_t cut = 0;     // of Schedule::serial
+  std::int64_t block = 0;  // steps of serial[cut]
+};
+
 struct Schedule {
   std::vector<AxisId> free;      // land alone: any order, any thread; the vector and row axes are not repeated here
   std::vector<AxisId> serial;    // reduced, or meeting in the landing: in box order
@@ -19,6 +27,9 @@ struct Schedule {
   int lanes = 1;                 // elements of the result in a vector register
   std::int64_t vector_tile = 1;  // elements of `vector` in a register tile
   std::int64_t row_tile = 1;
+  std::int64_t row_block = 0;  // rows for which the vector axis takes its turn; a multiple of row_tile; 0: all
+  bool masks_rest = false;     // what fills no tile of `vector` runs in masked lanes, else in narrower tiles
+  std::optional<Packing> packing;
   bool scatters = false;
 };
 
@@ -28,7 +39,8 @@ struct Tiling {
   std::vector<std::size_t> free;
   std::optional<std::size_t> vector, row;
   int lanes = 1;
-  std::int64_t vector_tile = 1, row_tile = 1;
+  std::int64_t vector_tile = 1, row_tile = 1, row_block = 0;
+  bool masks_rest = false;
 };
 // Of a result of this shape; nothing when some axis does not have a dimension to itself.
 std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, const Shape& shape);
@@ -37,6 +49,11 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
 std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, const Tiling& tiling);
 
 // `lanes`: f32 elements of a vector; 1: no vectors.
-Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes);
+Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes,
+                  std::int64_t largest_batch);
+
+// How memory is walked when `axis` steps by one: not at all, element by element, or in strides.
+enum class Stride { none, one, far };
+Stride stride_of(const std::vector<Index>& at, AxisId axis);
 
 }  // namespace descent

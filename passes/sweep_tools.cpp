@@ -87,6 +87,24 @@ std::optional<AxisId> lone_axis(const Affine& form) {
   return form.terms[0].axis;
 }
 
+std::vector<bool> scalars_under(const Body& body, const std::vector<ScalarId>& roots) {
+  std::vector<bool> needed(body.scalars.size(), false);
+  const auto need = [&](ScalarId id) { needed[static_cast<std::size_t>(id)] = true; };
+  for (ScalarId root : roots) need(root);
+  for (std::size_t id = body.scalars.size(); id-- > 0;) {  // operands stand before users
+    if (!needed[id]) continue;
+    if (const Apply* apply = std::get_if<Apply>(&body.scalars[id].node)) {
+      for (ScalarId operand : apply->operands) need(operand);
+    }
+    if (const Read* read = std::get_if<Read>(&body.scalars[id].node)) {
+      for (const Index& index : read->at) {
+        if (index.through != no_scalar) need(index.through);
+      }
+    }
+  }
+  return needed;
+}
+
 ScalarId number_of(BodyBuilder& body, const std::vector<Axis>& box, const std::vector<AxisId>& axes,
                    const std::function<Affine(AxisId)>& place) {
   ScalarId number = body.literal(0, DType::i32);

@@ -44,6 +44,9 @@ ScalarId append(BodyBuilder& body, const Scalar& scalar, const std::vector<Scala
 // The form of one axis standing alone, shifted or not; nothing when the form is anything else.
 std::optional<AxisId> lone_axis(const Affine& form);
 
+// Of every scalar of the body: do the roots need it?
+std::vector<bool> scalars_under(const Body& body, const std::vector<ScalarId>& roots);
+
 // The position of a point among the points that differ in `axes` only, counted in box order, as i32.
 ScalarId number_of(BodyBuilder& body, const std::vector<Axis>& box, const std::vector<AxisId>& axes,
                    const std::function<Affine(AxisId)>& place);

@@ -1,0 +1,256 @@
+#include "passes/contraction.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "ir/match.h"
+#include "passes/sweep_tools.h"
+
+namespace descent {
+namespace {
+
+// What an element costs beside the arithmetic, in cycles: rough, only their order matters.
+constexpr double contiguous_cost = 0.2;  // copied or stored in vectors
+constexpr double strided_cost = 1.5;     // one by one
+constexpr int loads_per_cycle = 2;
+constexpr int issued_per_cycle = 5;
+// Rows of a tile and vectors of a tile beyond which only code grows.
+constexpr std::int64_t most_tile_rows = 14, most_tile_vectors = 4;
+// A panel that fewer tiles of rows read than this is not worth a copy, unless it saves strided loads.
+constexpr std::int64_t readers_that_pay = 4;
+
+// Which axes each scalar of the body depends on.
+class Dependence {
+ public:
+  explicit Dependence(const Sweep& sweep) : rank_(sweep.axes.size()) {
+    for (const Scalar& scalar : sweep.body.scalars) {
+      std::vector<bool> axes(rank_, false);
+      match(
+          scalar.node, [](const Literal&) {}, [&](const AxisValue& value) { mark(axes, value.form); },
+          [](const AxisExtent&) {},
+          [&](const Read& read) {
+            for (const Index& index : read.at) {
+              mark(axes, index.offset);
+              if (index.through != no_scalar) join(axes, index.through);
+            }
+          },
+          [&](const Apply& apply) {
+            for (ScalarId operand : apply.operands) join(axes, operand);
+          });
+      axes_.push_back(std::move(axes));
+    }
+  }
+  bool operator()(ScalarId scalar, AxisId axis) const {
+    return axes_[static_cast<std::size_t>(scalar)][static_cast<std::size_t>(axis)];
+  }
+
+ private:
+  static void mark(std::vector<bool>& axes, const Affine& form) {
+    for (const Term& term : form.terms) {
+      if (term.axis >= 0) axes[static_cast<std::size_t>(term.axis)] = true;
+    }
+  }
+  void join(std::vector<bool>& axes, ScalarId scalar) const {
+    for (std::size_t axis = 0; axis < rank_; ++axis) axes[axis] = axes[axis] || (*this)(scalar, static_cast<int>(axis));
+  }
+
+  std::size_t rank_;
+  std::vector<std::vector<bool>> axes_;
+};
+
+std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+class ContractionPlan {
+ public:
+  ContractionPlan(const Sweep& sweep, const Machine& machine, std::int64_t largest_batch, Schedule& plan)
+      : sweep_(sweep), machine_(machine), largest_batch_(largest_batch), plan_(plan), depends_(sweep) {
+    const Apply& product = std::get<Apply>(sweep.body.scalars.back().node);
+    for (std::size_t factor = 0; factor < 2; ++factor) {
+      factors_[factor] = product.operands[factor];
+      members_[factor] = scalars_under(sweep.body, {factors_[factor]});
+    }
+    for (AxisId axis : plan.serial) terms_ *= static_cast<double>(extent(axis));
+    for (AxisId axis = 0; axis < static_cast<AxisId>(sweep.axes.size()); ++axis) {
+      points_ *= static_cast<double>(extent(axis));
+    }
+  }
+
+  // The cheapest of all tiles over two of the candidates, or over one.
+  void choose(const std::vector<AxisId>& candidates) {
+    for (AxisId vector : candidates) {
+      if (extent(vector) < 2) continue;
+      for (AxisId row : candidates) {
+        if (row != vector && extent(row) > 1) try_tiles(vector, row);
+      }
+      try_tiles(vector, std::nullopt);
+    }
+    if (best_.cost == std::numeric_limits<double>::infinity()) return;
+    plan_.vector = best_.vector;
+    plan_.row = best_.row;
+    plan_.vector_tile = best_.vectors * plan_.lanes;
+    plan_.row_tile = best_.rows;
+    if (best_.packed) pack();
+  }
+
+ private:
+  struct Choice {
+    double cost = std::numeric_limits<double>::infinity();
+    AxisId vector = -1;
+    std::optional<AxisId> row;
+    std::int64_t rows = 1, vectors = 1;
+    std::optional<std::size_t> packed;
+  };
+
+  std::int64_t extent(AxisId axis) const {
+    const Extent extent = sweep_.axes[static_cast<std::size_t>(axis)].extent;
+    return std::max<std::int64_t>(1, extent.is_batch() ? largest_batch_ : extent.size);
+  }
+
+  // The factor that steps with the vector axis but not with the rows, when the other one does not step with it.
+  std::optional<std::size_t> right_factor(AxisId vector, std::optional<AxisId> row) const {
+    for (std::size_t right = 0; right < 2; ++right) {
+      if (!depends_(factors_[right], vector) || depends_(factors_[1 - right], vector)) continue;
+      if (!row || !depends_(factors_[right], *row)) return right;
+    }
+    return std::nullopt;
+  }
+
+  // Elements that a factor has over all axes that it steps with.
+  double elements(std::size_t factor) const {
+    double elements = 1;
+    for (AxisId axis = 0; axis < static_cast<AxisId>(sweep_.axes.size()); ++axis) {
+      if (depends_(factors_[factor], axis)) elements *= static_cast<double>(extent(axis));
+    }
+    return elements;
+  }
+
+  // Does every read of the factor that steps with the axis step through neighbours?
+  bool is_contiguous(std::size_t factor, AxisId axis) const {
+    for (ScalarId id : reads_of(sweep_.body)) {
+      if (!members_[factor][static_cast<std::size_t>(id)]) continue;
+      if (stride_of(std::get<Read>(sweep_.body[id].node).at, axis) == Stride::far) return false;
+    }
+    return true;
+  }
+
+  // Cycles of one term on a tile: arithmetic, loads, instructions, and the sums waiting for themselves.
+  double cycles(std::int64_t rows, std::int64_t vectors) const {
+    const auto products = static_cast<double>(rows * vectors);
+    const auto loads = static_cast<double>(rows + vectors);
+    constexpr double loop_instructions = 3;
+    return std::max({products / machine_.fma_ports, loads / loads_per_cycle,
+                     (products + loads + loop_instructions) / issued_per_cycle,
+                     static_cast<double>(machine_.fma_latency)});
+  }
+  // All of an axis in tiles, what is left in narrower ones: of a static axis one, of batch one by one.
+  double row_cycles(AxisId row, std::int64_t rows, std::int64_t vectors) const {
+    const std::int64_t rest = extent(row) % rows;
+    const bool is_batch = sweep_.axes[static_cast<std::size_t>(row)].extent.is_batch();
+    const double rest_cycles = rest == 0  ? 0
+                               : is_batch ? static_cast<double>(rest) * cycles(1, vectors)
+                                          : cycles(rest, vectors);
+    return static_cast<double>(extent(row) / rows) * cycles(rows, vectors) + rest_cycles;
+  }
+  double tile_cycles(AxisId vector, std::optional<AxisId> row, std::int64_t rows, std::int64_t vectors) const {
+    const std::int64_t width = vectors * plan_.lanes, rest = extent(vector) % width;
+    const auto of_rows = [&](std::int64_t count) { return row ? row_cycles(*row, rows, count) : cycles(1, count); };
+    double one = static_cast<double>(extent(vector) / width) * of_rows(vectors);
+    if (rest > 0) one += of_rows(ceiling(rest, plan_.lanes));
+    const double turns = points_ / static_cast<double>(extent(vector)) / (row ? static_cast<double>(extent(*row)) : 1);
+    return one * turns;
+  }
+
+  void try_tiles(AxisId vector, std::optional<AxisId> row) {
+    const std::optional<std::size_t> right = right_factor(vector, row);
+    if (row && !right) return;
+    const Stride store = stride_of(sweep_.landing, vector);
+    const double stored = points_ / terms_ * (store == Stride::one ? contiguous_cost : strided_cost);
+    const double left_strided = strided_penalty(vector, right);
+    const std::int64_t most_rows = row ? std::min(most_tile_rows, extent(*row)) : 1;
+    for (std::int64_t vectors = 1; vectors <= most_tile_vectors; ++vectors) {  // of equal tiles the narrowest
+      for (std::int64_t rows = 1; rows <= most_rows; ++rows) {
+        const bool fits = rows * vectors + vectors + 1 <= machine_.vector_registers;
+        if (!fits || (vectors > 1 && extent(vector) < vectors * plan_.lanes)) continue;
+        const bool packs = right && row && is_worth_packing(*right, vector, *row, rows);
+        Choice choice{tile_cycles(vector, row, rows, vectors) + stored, vector, row, rows, vectors, {}};
+        if (packs) {
+          choice.packed = right;
+          choice.cost += elements(*right) * (is_contiguous(*right, vector) ? contiguous_cost : strided_cost);
+        } else {
+          choice.cost += left_strided * points_ / static_cast<double>(rows);
+        }
+        if (choice.cost < best_.cost) best_ = choice;
+      }
+    }
+  }
+  // What a term costs more where a factor steps through memory in strides along the vector axis.
+  double strided_penalty(AxisId vector, std::optional<std::size_t> right) const {
+    double penalty = 0;
+    for (std::size_t factor = 0; factor < 2; ++factor) {
+      if (right && factor != *right) continue;
+      if (!is_contiguous(factor, vector)) penalty += strided_cost;
+    }
+    return penalty;
+  }
+  bool is_worth_packing(std::size_t right, AxisId vector, AxisId row, std::int64_t rows) const {
+    if (!sweep_.guards.empty()) return false;  // they may hold for some rows only
+    const std::int64_t readers = ceiling(extent(row), rows);
+    return readers >= readers_that_pay || (readers > 1 && !is_contiguous(right, vector));
+  }
+
+  // Blocks of the reduced axes whose panel leaves half of the first-level cache, and of rows whose part of the left
+  // factor takes half of the second-level one.
+  void pack() {
+    const std::int64_t element = size_of(sweep_.body.type());
+    const std::int64_t width = best_.vectors * plan_.lanes * element;
+    const std::int64_t most_terms = std::max<std::int64_t>(machine_.l1_bytes / 2 / width, 1);
+    Packing packing{*best_.packed, 0, 0};
+    std::int64_t inner = 1;  // terms of a step of serial[cut]
+    packing.cut = plan_.serial.size() - 1;
+    while (packing.cut > 0 && inner * extent(plan_.serial[packing.cut]) <= most_terms) {
+      inner *= extent(plan_.serial[packing.cut--]);
+    }
+    const std::int64_t steps = extent(plan_.serial[packing.cut]);
+    const std::int64_t blocks = ceiling(steps * inner, std::max(most_terms, inner));
+    packing.block = ceiling(steps, blocks);
+    plan_.packing = packing;
+    plan_.masks_rest = true;
+
+    // Sums that wait between panels may take an eighth of the second-level cache.
+    const bool is_staged = packing.cut > 0 || packing.block < steps;
+    const double row_bytes = terms_ * static_cast<double>(element);
+    auto most_rows = static_cast<std::int64_t>(static_cast<double>(machine_.l2_bytes) / 2 / row_bytes);
+    if (is_staged) most_rows = std::min(most_rows, machine_.l2_bytes / 8 / width);
+    most_rows = std::max(most_rows / best_.rows, readers_that_pay) * best_.rows;
+    const std::int64_t all = extent(*best_.row);
+    if (most_rows < all || is_staged) {
+      const std::int64_t even = ceiling(all, ceiling(all, most_rows));
+      plan_.row_block = ceiling(even, best_.rows) * best_.rows;
+    }
+  }
+
+  const Sweep& sweep_;
+  const Machine& machine_;
+  std::int64_t largest_batch_;
+  Schedule& plan_;
+  Dependence depends_;
+  std::array<ScalarId, 2> factors_{};
+  std::array<std::vector<bool>, 2> members_;  // the scalars that each is made of
+  double points_ = 1, terms_ = 1;
+  Choice best_;
+};
+
+}  // namespace
+
+bool is_contraction(const Sweep& sweep) {
+  return sweep.combiner == Combiner::sum && sweep.order && sweep.order->fused &&
+         sweep.order->kind == Order::Kind::chain && !reduced_axes(sweep).empty() && why_scatters(sweep).empty();
+}
+
+void plan_contraction(const Sweep& sweep, const std::vector<AxisId>& candidates, const Machine& machine,
+                      std::int64_t largest_batch, Schedule& plan) {
+  ContractionPlan(sweep, machine, largest_batch, plan).choose(candidates);
+}
+
+}  // namespace descent

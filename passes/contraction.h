@@ -1,0 +1,35 @@
+// The schedule of a sum of products: which axis runs across vectors, which rows share what a vector loads, and which
+// factor is packed.
+//
+// One factor, the right one, steps with the vector axis and not with the rows; the other one, the left, does not step
+// with the vector axis. On a register tile of rows × vectors each term loads a few vectors of the right factor and one
+// number of the left one per row:
+//
+//   for a block of rows                       what the left factor reads of them stays in the second-level cache
+//     for a tile of the vector axis
+//       for a block of the reduced axes
+//         panel[k, lane] = right factor       contiguous, in the first-level cache, read by all rows
+//         for a tile of rows
+//           sum[row, lane] = fma(left factor, panel[k, lane], sum[row, lane])
+//
+// Matrix products in all transpositions, batched ones and windows (an index s·i + d·r is an affine read like any other)
+// are this one nest. Sizes come from a model of the machine in the manner of Goto and van de Geijn (Anatomy of
+// high-performance matrix multiplication, 2008) and Low et al. (Analytical modeling is enough for high-performance
+// BLIS, 2016); nothing is searched by measuring.
+#pragma once
+
+#include "ir/graph.h"
+#include "ir/machine.h"
+#include "passes/schedule.h"
+
+namespace descent {
+
+// Is the sweep such a sum, added up in one chain?
+bool is_contraction(const Sweep& sweep);
+
+// Sets the vector and row axes (of `candidates`), the tile, the blocks and the packing of a contraction; `plan` already
+// has its serial axes and its lanes, more than one.
+void plan_contraction(const Sweep& sweep, const std::vector<AxisId>& candidates, const Machine& machine,
+                      std::int64_t largest_batch, Schedule& plan);
+
+}  // namespace descent

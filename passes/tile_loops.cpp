@@ -1,0 +1,182 @@
+#include "passes/tile_loops.h"
+
+namespace descent {
+
+using loop::Bound;
+using loop::LoopKind;
+using loop::Subscript;
+using loop::TempId;
+using loop::VariableId;
+
+namespace {
+
+bool once(const Bound& begin, const std::vector<Bound>& end, std::int64_t step) {
+  if (end.size() != 1 || begin.multiple != 0 || end[0].multiple != 0) return false;
+  const Affine distance = end[0].form - begin.form;
+  return distance.is_constant() && distance.constant <= step;
+}
+
+// The extent rounded down to a multiple.
+Bound rounded(Extent extent, std::int64_t multiple) {
+  return extent.is_batch() ? Bound{{}, multiple} : Bound::of(extent.size / multiple * multiple);
+}
+
+}  // namespace
+
+std::vector<Blocks> blocks_of(Extent extent, std::int64_t tile) {
+  std::vector<Blocks> blocks;
+  if (extent.is_batch()) {
+    blocks.push_back({Bound::of(0), rounded(extent, tile), tile, false});
+    if (tile > 1) blocks.push_back({rounded(extent, tile), Bound::of(extent), 1, false});
+    return blocks;
+  }
+  for (std::int64_t at = 0; at < extent.size; tile = (tile + 1) / 2) {
+    const std::int64_t end = at + (extent.size - at) / tile * tile;
+    if (end > at) blocks.push_back({Bound::of(at), Bound::of(end), tile, false});
+    at = end;
+  }
+  return blocks;
+}
+
+void TileLoops::loop_over(LoopKind kind, AxisId id, const Bound& begin, const std::vector<Bound>& end,
+                          std::int64_t step, const Inside& inside) {
+  if (once(begin, end, step)) {
+    place(id) = begin.form;
+    return inside();
+  }
+  const std::string& name = job_.sweep->axes[static_cast<std::size_t>(id)].name;
+  k_.loop(kind, name, begin, end, step, [&](VariableId variable) {
+    place(id) = Affine::axis(variable);
+    inside();
+  });
+}
+
+void TileLoops::outer_loop(AxisId id, const Bound& begin, const std::vector<Bound>& end, std::int64_t step,
+                           const Inside& inside) {
+  const bool was_outermost = is_outermost_;
+  is_outermost_ = was_outermost && once(begin, end, step);
+  loop_over(was_outermost ? LoopKind::parallel : LoopKind::serial, id, begin, end, step, inside);
+  is_outermost_ = was_outermost;
+}
+
+void TileLoops::panels(const Inside& inside) { free_axes(0, inside); }
+
+void TileLoops::free_axes(std::size_t depth, const Inside& inside) {
+  if (depth == plan_.free.size()) return row_blocks(inside);
+  const AxisId id = plan_.free[depth];
+  outer_loop(id, Bound::of(0), {Bound::of(extent(id))}, 1, [&] { free_axes(depth + 1, inside); });
+}
+
+void TileLoops::row_blocks(const Inside& inside) {
+  row_base_ = Affine{};
+  block_rows_ = 0;
+  if (!plan_.row) return vector_tiles(inside);
+  const Extent all = extent(*plan_.row);
+  if (!all.is_batch()) block_rows_ = all.size;
+  const std::int64_t size = plan_.row_block;
+  if (size == 0 || (all.is_batch() ? job_.largest_batch : all.size) <= size) return vector_tiles(inside);
+  const auto block = [&](const Bound& begin, const Bound& end, std::int64_t rows) {
+    block_rows_ = rows;
+    outer_loop(*plan_.row, begin, {end}, size, [&] {
+      row_base_ = place(*plan_.row);
+      vector_tiles(inside);
+    });
+  };
+  const Bound whole = rounded(all, size);
+  block(Bound::of(0), whole, size);
+  if (all.is_batch() || all.size % size > 0) block(whole, Bound::of(all), all.is_batch() ? 0 : all.size % size);
+}
+
+std::vector<Blocks> TileLoops::vector_blocks() const {
+  const Extent all = extent(*plan_.vector);
+  const std::int64_t tile = plan_.vector_tile;
+  if (!plan_.masks_rest) return blocks_of(all, tile);
+  const Bound whole = rounded(all, tile), end = Bound::of(all);
+  std::vector<Blocks> blocks;
+  if (all.is_batch() || all.size >= tile) blocks.push_back({Bound::of(0), whole, tile, false});
+  // Of a batch nothing is known but that less than a tile is left: vector by vector.
+  const std::int64_t rest = all.is_batch() ? plan_.lanes : all.size % tile;
+  const std::int64_t width = (rest + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
+  if (rest > 0) blocks.push_back({whole, end, width, true});
+  return blocks;
+}
+
+void TileLoops::vector_tiles(const Inside& inside) {
+  vector_size_ = 1;
+  if (!plan_.vector) return inside();
+  for (const Blocks& blocks : vector_blocks()) {
+    vector_size_ = blocks.size;
+    is_masked_ = blocks.is_masked;
+    outer_loop(*plan_.vector, blocks.begin, {blocks.end}, blocks.size, [&] {
+      vector_base_ = place(*plan_.vector);
+      inside();
+    });
+  }
+  is_masked_ = false;
+}
+
+void TileLoops::rows(const Inside& inside) {
+  row_size_ = 1;
+  if (!plan_.row) return inside();
+  const auto tiles = [&](const Bound& begin, const Bound& end, std::int64_t size) {
+    row_size_ = size;
+    outer_loop(*plan_.row, begin, {end}, size, inside);
+  };
+  const Bound begin{row_base_, 0};
+  if (block_rows_ == 0) {  // what there is of the batch
+    const std::int64_t tile = plan_.row_tile;
+    tiles(begin, Bound{{}, tile}, tile);
+    if (tile > 1) tiles(Bound{{}, tile}, Bound::of(Extent::batch()), 1);
+    return;
+  }
+  const std::int64_t tile = std::min(plan_.row_tile, block_rows_);
+  const std::int64_t rest = block_rows_ % tile;
+  const Bound whole{row_base_ + (block_rows_ - rest), 0};
+  tiles(begin, whole, tile);
+  if (rest > 0) tiles(whole, Bound{row_base_ + block_rows_, 0}, rest);
+}
+
+void TileLoops::elements_of_rows(bool is_masked, const Element& inside) {
+  std::vector<Subscript> at;
+  spread(plan_.row, row_size_, LoopKind::unrolled, at, [&] { elements_of_row(is_masked, at, inside); });
+}
+
+void TileLoops::elements_of_row(bool is_masked, std::vector<Subscript>& at, const Element& inside) {
+  spread(plan_.vector, vector_size_, LoopKind::vector, at, [&] {
+    if (!is_masked) return inside(at);
+    const Extent all = extent(*plan_.vector);
+    const TempId end = all.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(all.size), DType::i32);
+    emit_.require(k_.operation(Op::less, {k_.index_value(place(*plan_.vector)), end}));
+    inside(at);
+    emit_.release();
+  });
+}
+
+void TileLoops::row(const Element& inside) {
+  std::vector<Subscript> at;
+  elements_of_row(is_masked_, at, inside);
+}
+
+void TileLoops::spread(std::optional<AxisId> id, std::int64_t size, LoopKind kind, std::vector<Subscript>& at,
+                       const Inside& inside) {
+  if (!id || size == 1) return inside();
+  const Affine base = place(*id);
+  const std::string& name = job_.sweep->axes[static_cast<std::size_t>(*id)].name;
+  k_.loop(kind, name, Bound::of(size), [&](VariableId variable) {
+    place(*id) = base + Affine::axis(variable);
+    at.push_back({Affine::axis(variable), loop::no_temp});
+    inside();
+    at.pop_back();
+  });
+  place(*id) = base;
+}
+
+Shape TileLoops::tile_shape(const std::vector<std::int64_t>& leading) const {
+  Shape shape;
+  for (std::int64_t size : leading) shape.push_back({size});
+  if (row_size_ > 1) shape.push_back({row_size_});
+  if (vector_size_ > 1) shape.push_back({vector_size_});
+  return shape;
+}
+
+}  // namespace descent

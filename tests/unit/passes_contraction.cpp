@@ -1,0 +1,184 @@
+// Contractions: every blocking, packing and tail gives the bits of the plain loops, and the shape of the nest is what
+// the machine asks for.
+#include <catch2/catch.hpp>
+
+#include "tests/support/graph_run.h"
+
+namespace descent {
+namespace {
+
+using namespace test;
+
+struct Case {
+  const char* name;
+  const char* nodes;
+};
+
+const Case cases[] = {
+    {"rows of the batch",
+     "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n"
+     "  %y = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 43]\n"},
+    {"the right factor transposed",
+     "  %x = input x : f32[batch, 37]\n  %w = input w : f32[43, 37]\n"
+     "  %y = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[j, k] } : f32[batch, 43]\n"},
+    {"the left factor transposed",
+     "  %x = input x : f32[37, 29]\n  %w = input w : f32[37, 43]\n"
+     "  %y = sweep [i < 29, j < 43, k < 37] sum at [i, j] { %w[k, j] * %x[k, i] } : f32[29, 43]\n"},
+    {"both factors transposed",
+     "  %x = input x : f32[37, 29]\n  %w = input w : f32[43, 37]\n"
+     "  %y = sweep [i < 29, j < 43, k < 37] sum at [i, j] { %x[k, i] * %w[j, k] } : f32[29, 43]\n"},
+    {"the result transposed",
+     "  %x = input x : f32[29, 37]\n  %w = input w : f32[37, 43]\n"
+     "  %y = sweep [i < 29, j < 43, k < 37] sum at [j, i] { %x[i, k] * %w[k, j] } : f32[43, 29]\n"},
+    {"summed over the batch",
+     "  %x = input x : f32[batch, 29]\n  %d = input d : f32[batch, 43]\n"
+     "  %y = sweep [i < 29, j < 43, b < batch] sum at [i, j] { %x[b, i] * %d[b, j] } : f32[29, 43]\n"},
+    {"batched",
+     "  %x = input x : f32[batch, 3, 11, 19]\n  %w = input w : f32[batch, 3, 19, 21]\n"
+     "  %y = sweep [b < batch, h < 3, i < 11, j < 21, k < 19] sum at [b, h, i, j] { %x[b, h, i, k] * %w[b, h, k, j] } "
+     ": f32[batch, 3, 11, 21]\n"},
+    {"a window that steps by two",
+     "  %x = input x : f32[batch, 25, 5]\n  %w = input w : f32[4, 5, 21]\n"
+     "  %y = sweep [b < batch, o < 11, c < 21, r < 4, d < 5] sum at [b, o, c] { %x[b, 2*o + r, d] * %w[r, d, c] } "
+     ": f32[batch, 11, 21]\n"},
+    {"padded",
+     "  %x = input x : f32[batch, 21, 5]\n  %w = input w : f32[3, 5, 21]\n"
+     "  %y = sweep [b < batch, o < 21, c < 21, r < 3, d < 5] sum at [b, o, c] "
+     "{ %x[b, o + r - 1, d else 0.0] * %w[r, d, c] } : f32[batch, 21, 21]\n"},
+    {"a matrix and a vector",
+     "  %x = input x : f32[37]\n  %w = input w : f32[37, 43]\n"
+     "  %y = sweep [j < 43, k < 37] sum at [j] { %x[k] * %w[k, j] } : f32[43]\n"},
+    {"a factor that is computed",
+     "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n  %s = input s : f32[43]\n"
+     "  %y = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * (%w[k, j] * exp(%s[j])) } "
+     ": f32[batch, 43]\n"},
+    {"a factor that is looked up",
+     "  %t = input t : i32[37] in 0 ..< 50\n  %x = input x : f32[batch, 37]\n  %w = input w : f32[50, 43]\n"
+     "  %y = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[%t[k], j] } : f32[batch, 43]\n"},
+    {"only some of the terms",
+     "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n"
+     "  %y = sweep [b < batch, j < 43, k < 37 where j - k >= 0] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, "
+     "43]\n"},
+    {"in double",
+     "  %x = input x : f64[batch, 37]\n  %w = input w : f64[37, 43]\n"
+     "  %y = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f64[batch, 43]\n"},
+    {"more terms than a piece",
+     "  %x = input x : f32[batch, 4200]\n  %w = input w : f32[4200, 17]\n"
+     "  %y = sweep [b < batch, j < 17, k < 4200] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 17]\n"},
+    {"with what follows on the tile",
+     "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n  %c = input c : f32[43]\n"
+     "  %s = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 43]\n"
+     "  %y = sweep [b < batch, j < 43] { max(%s[b, j] + %c[j], 0.0) } : f32[batch, 43]\n"},
+};
+
+Model model_of(const std::string& nodes) {
+  return passes_or_fail(
+      parse_or_fail("contraction", "descent graph 1\nmodel m\nentry step {\n" + nodes + "  output y = %y\n}\n"));
+}
+
+// Caches of these sizes; registers and lanes as of a processor with 256-bit vectors.
+loop::Program lowered(const Model& model, std::int64_t l1, std::int64_t l2, int lanes, std::int64_t batch) {
+  LowerOptions options;
+  options.machine.vector_bytes = 32;
+  options.machine.l1_bytes = l1;
+  options.machine.l2_bytes = l2;
+  options.largest_batch = batch;
+  options.lanes = lanes;
+  Result<loop::Program> program = lower(model, options);
+  if (!program) FAIL(render(program.errors()));
+  return std::move(program).value();
+}
+
+Bits run(const loop::Program& program, std::int64_t batch, const Values& values) {
+  loop::Interpreter interpreter(program);
+  return run_entry(
+      program, [&](const auto& e, auto b, const auto& in, const auto& out) { interpreter.run(e, b, in, out); }, "step",
+      batch, values);
+}
+
+// The lines of the first kernel that open a loop or begin a local array, without what is in them.
+std::string nest_of(const loop::Program& program) {
+  std::istringstream text(print(program.kernels[0]));
+  std::string nest;
+  for (std::string line; std::getline(text, line);) {
+    for (const char* word : {"parallel ", "serial ", "unrolled ", "vector ", "local "}) {
+      if (line.find(word) != std::string::npos) nest += line.substr(2, line.find_last_not_of(" {") - 1) + "\n";
+    }
+  }
+  return nest;
+}
+
+TEST_CASE("blocks, panels and tails do not change a bit of a contraction") {
+  for (const Case& one : cases) {
+    const Model model = model_of(one.nodes);
+    const bool is_long = std::string(one.name) == "more terms than a piece";
+    for (const std::int64_t batch : {1, 5, 19, 40}) {
+      if (is_long && batch > 5) continue;
+      const Values values = random_inputs(model.entries[0], batch, 7);
+      const Bits plain = run(lowered(model, 32 << 10, 512 << 10, 1, 40), batch, values);
+      // Everything in one panel; panels of a few terms; those and blocks of a few rows.
+      for (const auto& [l1, l2] :
+           {std::pair{32 << 10, 512 << 10}, std::pair{1 << 10, 512 << 10}, std::pair{1 << 10, 1 << 10}}) {
+        for (const int lanes : {4, 8}) {
+          CAPTURE(one.name, batch, l1, l2, lanes);
+          const loop::Program program = lowered(model, l1, l2, lanes, 40);
+          REQUIRE(render(loop::verify(program)) == "");
+          CHECK(run(program, batch, values) == plain);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a contraction is blocked for the caches") {
+  const Model model = model_of(
+      "  %x = input x : f32[64, 96]\n  %w = input w : f32[96, 32]\n"
+      "  %y = sweep [i < 64, j < 32, k < 96] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[64, 32]\n");
+  CHECK("\n" + nest_of(lowered(model, 4 << 10, 16 << 10, 8, 1)) == R"(
+parallel i in 0 ..< 64 step 16
+  serial j in 0 ..< 32 step 16
+    local sums : f32[16, 16]
+    serial i_2 in 0 ..< 16
+      vector j_2 in 0 ..< 16
+    serial k in 0 ..< 96 step 32
+      local panel : f32[32, 16]
+      serial k_2 in k ..< min(k + 32, 96)
+        vector j_2 in 0 ..< 16
+      serial i_2 in i ..< i + 16 step 4
+        local sum : f32[4, 16]
+        unrolled i_3 in 0 ..< 4
+          vector j_2 in 0 ..< 16
+        serial k_2 in k ..< min(k + 32, 96)
+          unrolled i_3 in 0 ..< 4
+            vector j_2 in 0 ..< 16
+        unrolled i_3 in 0 ..< 4
+          vector j_2 in 0 ..< 16
+    serial i_2 in i ..< i + 16 step 4
+      unrolled i_3 in 0 ..< 4
+        vector j_2 in 0 ..< 16
+)");
+}
+
+TEST_CASE("a factor that strides is transposed into a panel") {
+  const Model right = model_of(
+      "  %x = input x : f32[64, 32]\n  %w = input w : f32[48, 32]\n"
+      "  %y = sweep [i < 64, j < 48, k < 32] sum at [i, j] { %x[i, k] * %w[j, k] } : f32[64, 48]\n");
+  CHECK("\n" + nest_of(lowered(right, 32 << 10, 512 << 10, 8, 1)) == R"(
+parallel j in 0 ..< 48 step 16
+  local panel : f32[32, 16]
+  serial k in 0 ..< 32
+    vector j_2 in 0 ..< 16
+  serial i in 0 ..< 64 step 4
+    local sum : f32[4, 16]
+    unrolled i_2 in 0 ..< 4
+      vector j_2 in 0 ..< 16
+    serial k in 0 ..< 32
+      unrolled i_2 in 0 ..< 4
+        vector j_2 in 0 ..< 16
+    unrolled i_2 in 0 ..< 4
+      vector j_2 in 0 ..< 16
+)");
+}
+
+}  // namespace
+}  // namespace descent
