@@ -1,6 +1,7 @@
 // The LLVM back end: a Loop program in this process (ORC JIT), as an object file, assembly or LLVM text.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,14 @@ enum class Emit { object, assembly, llvm };
 // `PROGRAM_arena_bytes` (int64).
 Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind);
 
+// What making machine code took, in seconds, and gave.
+struct JitReport {
+  double emit = 0;      // Loop → LLVM
+  double optimise = 0;  // LLVM → LLVM
+  double generate = 0;  // LLVM → machine code, in place
+  std::int64_t code_bytes = 0;
+};
+
 // Machine code in this process. Thread-safe once made: entries may run at the same time on different arenas. An entry
 // is called through descent_run (runtime/core/float_mode.h), which sets the floating-point mode it relies on.
 class Jit {
@@ -29,6 +38,13 @@ class Jit {
   static Result<std::unique_ptr<Jit>> compile(const loop::Program& program, const Machine& machine);
   virtual ~Jit() = default;
   virtual DescentEntry entry(std::string_view name) const = 0;  // null when there is none
+  const JitReport& report() const { return report_; }
+
+ protected:
+  explicit Jit(const JitReport& report) : report_(report) {}
+
+ private:
+  JitReport report_;
 };
 
 }  // namespace descent::codegen

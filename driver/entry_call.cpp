@@ -169,11 +169,16 @@ void EntryCall::select(std::int64_t batch) {
 }
 
 void EntryCall::run(std::int64_t rows, unsigned char* arena, const DescentThreads* threads) {
-  const DescentCall call{arena, inputs_.data(), outputs_.data(), rows, threads};
-  descent_run(code_, &call);
+  run_part(code_, rows, arena, threads);
   for (std::size_t i = 0; i < numeric_.size(); ++i) {
     numbers_[i] = number_at(results_[numeric_[i]], ports_->outputs[numeric_[i]].type.dtype);
   }
+}
+
+void EntryCall::run_part(DescentEntry code, std::int64_t rows, unsigned char* arena,
+                         const DescentThreads* threads) const {
+  const DescentCall call{arena, inputs_.data(), outputs_.data(), rows, threads};
+  descent_run(code, &call);
 }
 
 std::vector<data::Array> EntryCall::arrays(std::int64_t rows) const {

@@ -27,6 +27,8 @@ class EntryCall {
   std::int64_t batches() const { return batches_; }
   void select(std::int64_t batch);
   void run(std::int64_t rows, unsigned char* arena, const DescentThreads* threads);
+  // Other code over the same pointers, a part of this entry; `numbers` stay as they are.
+  void run_part(DescentEntry code, std::int64_t rows, unsigned char* arena, const DescentThreads* threads) const;
 
   // Outputs of rank 0 as numbers, in order, those of kind `output` left out; good until the next run.
   std::span<const double> numbers() const { return numbers_; }

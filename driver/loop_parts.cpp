@@ -68,6 +68,51 @@ class Pruning {
   std::map<KernelId, KernelId> kernels_;
 };
 
+// Calls that steps come to when they run.
+double runs_of(const Steps& steps) {
+  double runs = 0;
+  for (const auto& step : steps) {
+    match(
+        step, [&](const Call&) { runs += 1; },
+        [&](const Repeat& repeat) { runs += static_cast<double>(repeat.count) * runs_of(repeat.steps); });
+  }
+  return runs;
+}
+
+// Fills in the indices of the open repeats.
+class Unrolling {
+ public:
+  explicit Unrolling(const Program& program) : program_(program) {}
+
+  void add(const Steps& steps) {
+    for (const auto& step : steps) {
+      match(step, [&](const Call& call) { add(call); }, [&](const Repeat& repeat) { add(repeat); });
+    }
+  }
+  std::vector<Piece> take() { return std::move(pieces_); }
+
+ private:
+  void add(Call call) {
+    for (Affine& index : call.indices) {
+      std::int64_t value = index.constant;
+      for (const Term& term : index.terms) value += term.coefficient * turns_[static_cast<std::size_t>(term.axis)];
+      index = Affine::of(value);
+    }
+    pieces_.push_back({program_.kernels[static_cast<std::size_t>(call.kernel)].name, std::move(call)});
+  }
+  void add(const Repeat& repeat) {
+    for (std::int64_t i = 0; i < repeat.count; ++i) {
+      turns_.push_back(repeat.reversed ? repeat.count - 1 - i : i);
+      add(repeat.steps);
+      turns_.pop_back();
+    }
+  }
+
+  const Program& program_;
+  std::vector<std::int64_t> turns_;
+  std::vector<Piece> pieces_;
+};
+
 // The entry that does nothing but this call.
 Entry entry_around(const Program& program, const Call& call) {
   Entry entry{program.kernels[static_cast<std::size_t>(call.kernel)].name, {}, {}, {}};
@@ -90,6 +135,26 @@ std::vector<const Call*> calls_of(const Steps& steps) {
   std::vector<const Call*> calls;
   collect(steps, calls);
   return calls;
+}
+
+Pieces pieces_of(const Program& program, const Entry& entry, std::size_t most_calls) {
+  const auto kernel_name = [&](const Call& call) {
+    return program.kernels[static_cast<std::size_t>(call.kernel)].name;
+  };
+  Pieces result;
+  if (runs_of(entry.steps) <= static_cast<double>(most_calls)) {
+    Unrolling unrolling(program);
+    unrolling.add(entry.steps);
+    result.pieces = unrolling.take();
+    for (const Call* call : calls_of(entry.steps)) result.of_calls.push_back(kernel_name(*call));
+    return result;
+  }
+  for (const auto& step : entry.steps) {
+    const std::string name = match(step, kernel_name, [](const Repeat& repeat) { return "repeat " + repeat.variable; });
+    result.pieces.push_back({name, step});
+    result.of_calls.insert(result.of_calls.end(), calls_of({step}).size(), name);
+  }
+  return result;
 }
 
 Program only_entry(const Program& program, std::string_view entry) {

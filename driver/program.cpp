@@ -118,10 +118,13 @@ Diagnostics lower_graph(Program::Parts& parts, const CompileOptions& options) {
   Result<std::int64_t> batch = batch_for(parts, options);
   if (!batch) return batch.errors();
   Stopwatch watch;
-  Result<Model> step = run_passes(*parts.graph);
+  const auto note = [&](const Pass& pass, const Model&, const Model&, double seconds) {
+    parts.timings.passes.emplace_back(pass.name, seconds);
+  };
+  Result<Model> step = run_passes(*parts.graph, note);
   if (!step) return step.errors();
   parts.step = std::move(step).value();
-  parts.timings.passes = watch.lap();
+  watch.lap();
   Result<loop::Program> program = lower(*parts.step, {parts.machine, *batch, options.lanes});
   if (!program) return program.errors();
   parts.loop = std::move(*program);
@@ -159,6 +162,10 @@ Result<Program> compile(SourceRef source, std::string folder, const CompileOptio
   Stopwatch watch;
   if (Diagnostics wrong = parse(*parts, options); !wrong.empty()) return wrong;
   parts->timings.parse = watch.lap();
+  if (parts->compilation) {
+    parts->timings.elaborate = parts->timings.parse - parts->compilation->parse_seconds;
+    parts->timings.parse = parts->compilation->parse_seconds;
+  }
   if (parts->graph) {
     if (like && lowers_alike(*parts, options, *like)) {
       take_lowered(*parts, like->parts());
@@ -231,16 +238,27 @@ Result<std::vector<std::string>> train_blocks(const std::string& path) {
   return frontend::train_blocks(*file);
 }
 
-Result<const codegen::Jit*> MachineCode::get(const loop::Program& program, const Machine& machine, double& seconds) {
+Result<const codegen::Jit*> MachineCode::get(const loop::Program& program, const Machine& machine, Timings& timings) {
   const std::lock_guard lock(mutex_);
-  seconds = 0;
-  if (jit_) return jit_.get();
-  Stopwatch watch;
+  if (jit_) {
+    timings.code_bytes = jit_->report().code_bytes;
+    return jit_.get();
+  }
   auto made = codegen::Jit::compile(program, machine);
   if (!made) return made.errors();
   jit_ = std::move(*made);
-  seconds = watch.lap();
+  const codegen::JitReport& report = jit_->report();
+  timings.emit = report.emit;
+  timings.optimise = report.optimise;
+  timings.codegen = report.generate;
+  timings.code_bytes = report.code_bytes;
   return jit_.get();
+}
+
+double Timings::all_passes() const {
+  double sum = 0;
+  for (const auto& [pass, seconds] : passes) sum += seconds;
+  return sum;
 }
 
 const EntryPorts* Program::Parts::entry(std::string_view name) const {

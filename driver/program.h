@@ -24,8 +24,8 @@ struct EntryPorts {
 // Machine code of a Loop program, made when it is first wanted. Programs whose Graphs are one share it.
 class MachineCode {
  public:
-  // `seconds` receives what making it took: 0 when it was there.
-  Result<const codegen::Jit*> get(const loop::Program& program, const Machine& machine, double& seconds);
+  // `timings` receives what making it took: nothing when it was there.
+  Result<const codegen::Jit*> get(const loop::Program& program, const Machine& machine, Timings& timings);
 
  private:
   std::mutex mutex_;

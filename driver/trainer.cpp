@@ -1,59 +1,14 @@
 // A model at work: the machine code, the arena, the threads, and the numbers the host feeds (clock and rates).
+#include "driver/trainer.h"
+
 #include <algorithm>
 #include <cstring>
-#include <functional>
-#include <map>
-#include <new>
 
 #include "driver/batch_layout.h"
-#include "driver/entry_call.h"
-#include "driver/program.h"
 #include "driver/weights.h"
 #include "fmt/format.h"
-#include "runtime/core/threads.h"
 
 namespace descent {
-namespace {
-
-constexpr std::align_val_t arena_alignment{64};
-
-struct ArenaDelete {
-  void operator()(unsigned char* memory) const { ::operator delete(memory, arena_alignment); }
-};
-using Arena = std::unique_ptr<unsigned char, ArenaDelete>;
-
-struct PoolDelete {
-  void operator()(runtime::ThreadPool* pool) const { runtime::destroy_threads(pool); }
-};
-
-}  // namespace
-
-struct Trainer::Parts {
-  Program program;
-  Timings timings;
-  Arena arena;
-  std::unique_ptr<runtime::ThreadPool, PoolDelete> pool;
-  DescentThreads threads{};
-  std::int32_t seed = 0, step = 0, steps = 1;
-  std::map<std::string, double, std::less<>> rates;
-  std::map<std::string, EntryCall, std::less<>> calls;
-
-  const void* fixed(const Port& port) const {
-    if (port.kind == Port::Kind::rate) return &rates.find(port.name)->second;
-    if (port.kind != Port::Kind::clock) return nullptr;
-    return port.name == "seed" ? &seed : port.name == "step" ? &step : &steps;
-  }
-  std::size_t arena_bytes() const {
-    return static_cast<std::size_t>(std::max<std::int64_t>(64, program.arena_bytes()));
-  }
-
-  Result<EntryCall*> find(std::string_view entry);
-  Result<EntryCall*> ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds);
-  Result<std::span<const double>> take_steps(EntryCall& call, std::int64_t count, std::int64_t rows);
-  void run(EntryCall& call, std::int64_t rows) { call.run(rows, arena.get(), &threads); }
-  const loop::Buffer* state(std::string_view name) const;
-};
-
 Result<EntryCall*> Trainer::Parts::find(std::string_view entry) {
   const auto call = calls.find(entry);
   if (call != calls.end()) return &call->second;
@@ -95,7 +50,7 @@ Trainer::~Trainer() = default;
 Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& options) {
   auto parts = std::make_unique<Parts>(
       Parts{.program = program, .timings = program.timings(), .arena = {}, .pool = {}, .rates = {}, .calls = {}});
-  const auto code = program.parts().code->get(program.loop(), program.parts().machine, parts->timings.codegen);
+  const auto code = program.parts().code->get(program.loop(), program.parts().machine, parts->timings);
   if (!code) return code.errors();
 
   void* memory = ::operator new(parts->arena_bytes(), arena_alignment, std::nothrow);

@@ -1,6 +1,7 @@
 // The door's large half: text → Model. The model's statements are read once per kind of entry: to draw (init), to
 // learn (step), to judge (evaluate, predict).
 #include <algorithm>
+#include <chrono>
 
 #include "frontend/elaborator.h"
 #include "frontend/entries.h"
@@ -193,13 +194,17 @@ class Compiler {
 }  // namespace
 
 Result<Compilation> compile(const SourceRef& source, const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
   Reporter reporter;
   const Program program(source, options.read_import, reporter);
   if (!reporter.empty()) return reporter.diagnostics();
+  const std::chrono::duration<double> parsing = std::chrono::steady_clock::now() - start;
   Compiler compiler(program, options, reporter);
   compiler.run();
   if (!reporter.empty()) return reporter.diagnostics();
-  return compiler.take();
+  Compilation compilation = compiler.take();
+  compilation.parse_seconds = parsing.count();
+  return compilation;
 }
 
 }  // namespace descent::frontend

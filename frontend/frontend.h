@@ -94,6 +94,7 @@ struct Compilation {
   Model model;
   std::optional<TrainBlock> train;
   std::vector<Rate> rates;
+  double parse_seconds = 0;  // of the text, its imports and, in a process once, the library
 };
 
 // Reads the file that `import "path"` names; the path is relative to the importing file, as written.

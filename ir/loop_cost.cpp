@@ -200,24 +200,11 @@ KernelCount count_kernel(const Kernel& kernel, std::int64_t batch, const std::ve
   return body;
 }
 
-// One call; a buffer that is bound twice moves once.
-KernelCost cost_of_call(const Call& call, const KernelCount& body) {
-  KernelCost cost{call.kernel, 1, body.flops, 0, 0, body.exact};
-  std::map<BufferId, double> read;
-  for (std::size_t at = 0; at < body.read.size(); ++at) {
-    double& known = read[call.buffers[at]];
-    known = std::max(known, body.read[at]);
-    cost.bytes_written += body.written[at];
-  }
-  for (const auto& [buffer, bytes] : read) cost.bytes_read += bytes;
-  return cost;
-}
-
 class EntryCounter {
  public:
   EntryCounter(const Program& program, std::int64_t batch) : program_(program), batch_(batch) {}
 
-  std::vector<KernelCost> run(const Entry& entry) && {
+  std::vector<CallCost> run(const Entry& entry) && {
     count(entry.steps, 1);
     return std::move(costs_);
   }
@@ -243,15 +230,17 @@ class EntryCounter {
       for (const Term& term : index.terms) value += term.coefficient * middles_[static_cast<std::size_t>(term.axis)];
       indices.push_back(value);
     }
-    const KernelCost cost = cost_of_call(call, body_of(call.kernel, indices));
-    const auto [known, fresh] = places_.try_emplace(call.kernel, costs_.size());
-    if (fresh) costs_.push_back({call.kernel, 0, 0, 0, 0, true});
-    KernelCost& sum = costs_[known->second];
-    sum.calls += times;
-    sum.flops += times * cost.flops;
-    sum.bytes_read += times * cost.bytes_read;
-    sum.bytes_written += times * cost.bytes_written;
-    sum.exact = sum.exact && cost.exact;
+    const KernelCount body = body_of(call.kernel, indices);
+    CallCost cost{call.kernel, times, body.flops, {}, body.exact};
+    // A buffer that is bound twice is read once.
+    std::map<BufferId, Traffic> traffic;
+    for (std::size_t at = 0; at < body.read.size(); ++at) {
+      Traffic& known = traffic.try_emplace(call.buffers[at], Traffic{call.buffers[at], 0, 0}).first->second;
+      known.read = std::max(known.read, body.read[at]);
+      known.written += body.written[at];
+    }
+    for (const auto& [buffer, moved] : traffic) cost.traffic.push_back(moved);
+    costs_.push_back(std::move(cost));
   }
 
   KernelCount body_of(KernelId id, const std::vector<std::int64_t>& indices) {
@@ -272,14 +261,31 @@ class EntryCounter {
   std::int64_t visits_ = 0;
   std::vector<std::int64_t> middles_;  // of the open repeats
   std::map<KernelId, std::map<std::vector<std::int64_t>, KernelCount>> bodies_;
-  std::map<KernelId, std::size_t> places_;  // in `costs_`
-  std::vector<KernelCost> costs_;
+  std::vector<CallCost> costs_;
 };
 
 }  // namespace
 
-std::vector<KernelCost> cost_of(const Program& program, const Entry& entry, std::int64_t batch) {
+std::vector<CallCost> cost_of_calls(const Program& program, const Entry& entry, std::int64_t batch) {
   return EntryCounter(program, batch).run(entry);
+}
+
+std::vector<KernelCost> cost_of(const Program& program, const Entry& entry, std::int64_t batch) {
+  std::vector<KernelCost> costs;
+  std::map<KernelId, std::size_t> places;
+  for (const CallCost& call : cost_of_calls(program, entry, batch)) {
+    const auto [known, fresh] = places.try_emplace(call.kernel, costs.size());
+    if (fresh) costs.push_back({call.kernel, 0, 0, 0, 0, true});
+    KernelCost& sum = costs[known->second];
+    sum.calls += call.times;
+    sum.flops += call.times * call.flops;
+    for (const Traffic& moved : call.traffic) {
+      sum.bytes_read += call.times * moved.read;
+      sum.bytes_written += call.times * moved.written;
+    }
+    sum.exact = sum.exact && call.exact;
+  }
+  return costs;
 }
 
 }  // namespace descent::loop

@@ -17,6 +17,23 @@
 
 namespace descent::loop {
 
+// The bytes of one buffer that a call moves.
+struct Traffic {
+  BufferId buffer = -1;
+  double read = 0;
+  double written = 0;
+};
+// Of one call in one entry, in a repeat of its middle turn.
+struct CallCost {
+  KernelId kernel = -1;
+  double times = 0;              // turns of the repeats around it
+  double flops = 0;              // of one turn, like the bytes
+  std::vector<Traffic> traffic;  // each buffer once
+  bool exact = true;
+};
+// In the order of the calls. 1 ≤ batch ≤ program.largest_batch.
+std::vector<CallCost> cost_of_calls(const Program& program, const Entry& entry, std::int64_t batch);
+
 // Of one kernel in one entry, all its calls together. Numbers beyond 2^53 are rounded.
 struct KernelCost {
   KernelId kernel = -1;
@@ -27,7 +44,7 @@ struct KernelCost {
   bool exact = true;  // false: there was too much to go through; the numbers are near
 };
 
-// By the kernels' first calls. 1 ≤ batch ≤ program.largest_batch.
+// The same by kernel, in the order of their first calls.
 std::vector<KernelCost> cost_of(const Program& program, const Entry& entry, std::int64_t batch);
 
 }  // namespace descent::loop

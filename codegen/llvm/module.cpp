@@ -7,7 +7,6 @@
 #include "codegen/llvm/entry.h"
 #include "codegen/llvm/kernel.h"
 #include "codegen/llvm/lines.h"
-#include "codegen/llvm/optimise.h"
 #include "codegen/llvm/vector.h"
 
 namespace descent::codegen {
@@ -91,7 +90,6 @@ Result<std::unique_ptr<llvm::Module>> build_module(llvm::LLVMContext& context, c
   add_arena_size(*module, program);
   describe_target(*module, machine);
   check(*module);
-  optimise(*module, target);
   return module;
 }
 

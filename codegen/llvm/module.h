@@ -1,4 +1,4 @@
-// A whole Loop program as one optimised LLVM module.
+// A whole Loop program as one LLVM module, not yet optimised.
 #pragma once
 
 #include <llvm/IR/Module.h>

@@ -5,6 +5,7 @@
 
 #include "codegen/llvm.h"
 #include "codegen/llvm/module.h"
+#include "codegen/llvm/optimise.h"
 #include "codegen/llvm/target.h"
 
 namespace descent::codegen {
@@ -36,6 +37,7 @@ Result<std::string> emit(const loop::Program& program, const Machine& machine, E
   llvm::LLVMContext context;
   Result<std::unique_ptr<llvm::Module>> module = build_module(context, program, actual, **target, Lines::yes);
   if (!module.ok()) return module.errors();
+  optimise(**module, **target);
   switch (kind) {
     case Emit::object:
       return machine_code(**module, **target, llvm::CodeGenFileType::ObjectFile);

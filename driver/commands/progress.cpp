@@ -31,8 +31,8 @@ void Progress::begin(const Program& program, const Trainer& trainer) const {
              training_.epochs(), training_.steps_per_epoch(), program.largest_batch(), trainer.threads(),
              bytes_text(program.arena_bytes()));
   fmt::print("compiled in {:.0f} ms: parse {:.1f}, passes {:.1f}, lower {:.1f}, machine code {:.1f}\n",
-             1e3 * (took.parse + took.passes + took.lower + took.codegen), 1e3 * took.parse, 1e3 * took.passes,
-             1e3 * took.lower, 1e3 * took.codegen);
+             1e3 * took.total(), 1e3 * (took.parse + took.elaborate), 1e3 * took.all_passes(), 1e3 * took.lower,
+             1e3 * took.machine_code());
   std::fflush(stdout);
 }
 

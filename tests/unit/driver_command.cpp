@@ -28,8 +28,8 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
       {"trian x.descent", "error: there is no command 'trian'\nnote: did you mean 'train'?\n"},
       {"m.descent", "error: there is no command 'm.descent'\nnote: to train it: descent train m.descent\n"},
       {"frobnicate",
-       "error: there is no command 'frobnicate'\nnote: the commands are train, predict, inspect, check, build, fmt, "
-       "doc; "
+       "error: there is no command 'frobnicate'\nnote: the commands are train, predict, inspect, check, bench, build, "
+       "fmt, doc; "
        "`descent --help` says more\n"},
       {"train", "error: FILE is required\nnote: `descent train --help` shows its options\n"},
       {"train m.descent --epoch 3", "error: descent train has no option '--epoch'\nnote: did you mean '--epochs'?\n"},

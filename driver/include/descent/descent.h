@@ -44,12 +44,22 @@ struct CompileOptions {
   std::string triple, cpu;         // the machine to compile for, LLVM's names; empty: this one
 };
 
-// What a stage took, in seconds.
+// What the road from text to machine code took, in seconds, and the size of the code. What was taken over from a
+// program alike took none.
 struct Timings {
-  double parse = 0;    // text → Graph
-  double passes = 0;   // Graph → Graph
-  double lower = 0;    // Graph → Loop
-  double codegen = 0;  // Loop → machine code; filled by Trainer
+  double parse = 0;      // text → tree; of a printed program: to the Graph or the Loop program
+  double elaborate = 0;  // tree → Graph
+  std::vector<std::pair<std::string, double>> passes;  // Graph → Graph, by pass
+  double lower = 0;                                    // Graph → Loop
+  // Filled by Trainer:
+  double emit = 0;      // Loop → LLVM
+  double optimise = 0;  // LLVM → LLVM
+  double codegen = 0;   // LLVM → machine code
+  std::int64_t code_bytes = 0;
+
+  double all_passes() const;
+  double machine_code() const { return emit + optimise + codegen; }
+  double total() const { return parse + elaborate + all_passes() + lower + machine_code(); }
 };
 
 // A value that enters or leaves an entry.
@@ -124,7 +134,7 @@ class Trainer {
   ~Trainer();
 
   const Program& program() const;
-  const Timings& timings() const;  // all four
+  const Timings& timings() const;  // all of them
   int threads() const;
 
   // States from their initialisers (zeros where there are none); the next step is step 1. 0 ≤ seed < 2^31.
@@ -162,8 +172,10 @@ class Trainer {
   Diagnostics save(const std::string& path) const;
   Diagnostics load(const std::string& path, const Span& at = {});
 
- private:
   struct Parts;
+  Parts& parts() { return *parts_; }
+
+ private:
   explicit Trainer(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
