@@ -197,7 +197,7 @@ Result<BenchReport> bench(const Program& program, const BenchOptions& options) {
   Result<EntryCall*> call = trainer->parts().find(entry);
   if (!call) return call.errors();
   const std::int64_t rows = program.largest_batch();
-  const BenchData data = random_data(program.inputs(entry), rows);
+  const BenchData data = random_data(program.inputs(entry), rows, std::max(1, options.batches));
   if (Diagnostics wrong = (*call)->feed_batches(rows, data.feeds); !wrong.empty()) return wrong;
   if (Diagnostics wrong = trainer->init(1); !wrong.empty()) return wrong;
   trainer->set_total_steps(runs_from_states);

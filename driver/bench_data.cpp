@@ -10,7 +10,6 @@
 namespace descent {
 namespace {
 
-constexpr std::int64_t most_batches = 8;
 constexpr std::int64_t most_bytes = std::int64_t{256} << 20;
 
 // Draws `draw()` for every element.
@@ -64,7 +63,7 @@ Feed feed_of(const std::string& name, const data::Array& array) {
 
 }  // namespace
 
-BenchData random_data(const std::vector<Port>& inputs, std::int64_t rows) {
+BenchData random_data(const std::vector<Port>& inputs, std::int64_t rows, std::int64_t batches) {
   std::vector<Port> wanted;
   std::int64_t batch_bytes = 0;
   for (const Port& port : inputs) {
@@ -73,7 +72,7 @@ BenchData random_data(const std::vector<Port>& inputs, std::int64_t rows) {
     batch_bytes += count(port.type.shape, rows) * size_of(port.type.dtype);
   }
   BenchData data;
-  data.batches = std::clamp<std::int64_t>(most_bytes / std::max<std::int64_t>(1, batch_bytes), 1, most_batches);
+  data.batches = std::clamp<std::int64_t>(most_bytes / std::max<std::int64_t>(1, batch_bytes), 1, batches);
   data.bytes = data.batches * batch_bytes;
   std::mt19937_64 random(1);
   for (const Port& port : wanted) {

@@ -15,8 +15,8 @@ struct BenchData {
   std::int64_t batches = 0;
   std::int64_t bytes = 0;
 };
-// Of the declared types and ranges: floats in [0, 1), bytes of all values, integers without a range 0 or 1. Eight
-// batches of `rows` rows, fewer where they would fill the memory.
-BenchData random_data(const std::vector<Port>& inputs, std::int64_t rows);
+// Of the declared types and ranges: floats in [0, 1), bytes of all values, integers without a range 0 or 1. As
+// many batches of `rows` rows as are wanted, fewer where they would fill the memory.
+BenchData random_data(const std::vector<Port>& inputs, std::int64_t rows, std::int64_t batches);
 
 }  // namespace descent

@@ -108,6 +108,9 @@ void add_bench(CLI::App& app, int& exit_code) {
   command->add_option("--seconds", options.seconds, "How long to measure (default: 1)")
       ->type_name("S")
       ->check(CLI::Range(0.0, 3600.0));
+  command->add_option("--batches", options.batches, "Batches of random inputs, taken in turn (default: 8)")
+      ->type_name("N")
+      ->check(whole_number(1, 1 << 20));
   command->add_option("--json", wanted->json, "Write the figures to this file too, as one JSON object")
       ->type_name("FILE");
   command->footer(

@@ -217,6 +217,42 @@ entry predict {
   check_counts(program, report_of(program));
 }
 
+TEST_CASE("the comparison fails where a program trains to other losses, or not at all") {
+  if (std::system("python3 --version >/dev/null 2>&1") != 0) {
+    WARN("skipped: there is no python3 to run it");
+    return;
+  }
+  Folder folder;
+  // Speaks the protocol of tests/bench/protocol.h with the losses of xor, the last of them as it is told.
+  folder.write("fake.py", R"(import json, sys
+losses = {"1": 0.252099, "10": 0.251467, "100": 0.250083, "1000": 0.249967, "10000": float(sys.argv[1])}
+print(json.dumps(dict(event="ready", import_s=0, first_step_s=0, second_step_s=0, chunk=1, losses=losses)), flush=True)
+for line in sys.stdin:
+    print(json.dumps(dict(event="slice", us=[2.0, 1.0, 4.0])), flush=True)
+print(json.dumps(dict(event="done", peak_rss_mb=1)))
+)");
+  const auto compare = [&](const std::string& programs) {
+    const std::string command = "cd '" + folder.path("") + "' && python3 '" + source_folder +
+                                "/tests/bench/compare.py' --workloads xor --threads 1 --rounds 2 --turn 0.01 "
+                                "--programs " +
+                                programs + " --out table.md >out.txt 2>error.txt";
+    const int status = std::system(command.c_str());
+    return Outcome{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_text(folder.path("out.txt")),
+                   read_text(folder.path("error.txt"))};
+  };
+  const Outcome right = compare("--add 'right=python3 fake.py 0.125582'");
+  INFO(right.error);
+  CHECK(right.code == 0);
+  CHECK(right.error.empty());
+  CHECK(read_text(folder.path("table.md")).find("| right | 1 µs | 2 µs | 1.00 | 1.00 |") != std::string::npos);
+  const Outcome wrong = compare("--add 'right=python3 fake.py 0.125582' --add 'planted=python3 fake.py 0.126582'");
+  CHECK(wrong.code == 1);
+  CHECK(wrong.error == "error: planted: xor: the loss at step 10000 is 0.126582, expected 0.125582\n");
+  const Outcome gone = compare("--add gone=false");
+  CHECK(gone.code == 1);
+  CHECK(gone.error.starts_with("error: xor, gone: it did not get ready\n"));
+}
+
 TEST_CASE("descent bench prints a row for each kernel, and writes the figures where it is told to") {
   Folder folder;
   folder.write("line.descent", line);

@@ -39,6 +39,7 @@ struct BenchOptions {
   std::string entry;   // empty: step, without a train block evaluate, without losses predict
   int threads = 0;     // as TrainerOptions
   double seconds = 1;  // to measure for; compiling comes on top
+  int batches = 8;     // of inputs, taken in turn; fewer where they would fill the memory
 };
 
 // Seconds of one run of the entry: the fastest, and the middle one.
