@@ -16,24 +16,11 @@ namespace {
 
 using llvm::Value;
 
-// Strides in elements of a row-major array.
-std::vector<std::int64_t> strides_of(const loop::Array& array, std::int64_t batch) {
-  std::vector<std::int64_t> strides(array.shape.size(), 1);
-  for (std::size_t axis = array.shape.size(); axis-- > 1;) {
-    const Extent extent = array.shape[axis];
-    strides[axis - 1] = strides[axis] * (extent.is_batch() ? batch : extent.size);
-  }
-  return strides;
-}
-
-// Are the elements that lanes of this loop load not neighbours in memory?
-bool is_gather(const loop::Load& load, loop::VariableId lane) {
-  for (std::size_t d = 0; d < load.at.size(); ++d) {
-    const std::int64_t step = load.at[d].offset.coefficient(lane);
-    const bool is_last = d + 1 == load.at.size();
-    if (load.at[d].through != loop::no_temp || (step != 0 && !(is_last && step == 1))) return true;
-  }
-  return false;
+// The subscripts as one offset, apart from what their temps add.
+Affine in_elements(const std::vector<loop::Subscript>& at, const std::vector<std::int64_t>& strides) {
+  Affine linear;
+  for (std::size_t axis = 0; axis < at.size(); ++axis) linear = linear + at[axis].offset * strides[axis];
+  return linear;
 }
 
 // Beyond this many copies of a body an `unrolled` loop is left rolled: no cache holds such code.
@@ -227,6 +214,17 @@ void KernelEmitter::emit_vector(const loop::For& loop, std::int64_t trips) {
   lanes_ = 1;
 }
 
+// Whether each lane of the loop may want an address of its own. Which temps differ by lane is not known before the loop
+// is emitted: any subscript's temp may.
+bool KernelEmitter::may_gather(const loop::Load& load, const loop::For& loop) const {
+  const bool indirect = std::any_of(load.at.begin(), load.at.end(), [](const loop::Subscript& subscript) {
+    return subscript.through != loop::no_temp;
+  });
+  Place place;
+  place.lane_stride = in_elements(load.at, strides_of(load.array)).coefficient(loop.variable) * loop.step;
+  return indirect || !(place.is_uniform() || place.is_contiguous());
+}
+
 // How many lanes of the widest value in the loop one register holds. Addresses that differ by lane are values too.
 std::int64_t KernelEmitter::register_lanes(const loop::For& loop) const {
   int bytes = 4;
@@ -235,7 +233,7 @@ std::int64_t KernelEmitter::register_lanes(const loop::For& loop) const {
     if (!let) return;
     bytes = std::max(bytes, size_of(type_of(let->temp)));
     const auto* load = std::get_if<loop::Load>(&let->value);
-    if (load && load->guard != loop::no_temp && is_gather(*load, loop.variable)) bytes = 8;
+    if (load && load->guard != loop::no_temp && may_gather(*load, loop)) bytes = 8;
   });
   return std::max(1, module_.vector_bytes / bytes);
 }
@@ -323,6 +321,17 @@ Value* KernelEmitter::value_of(const loop::Operation& operation, DType type) {
   return emit_operation(builder_, operation.op, type_of(operation.operands.back()), type, operands);
 }
 
+// In elements, row-major. A local declared in a vector loop has one element per lane, as if it had one more axis.
+std::vector<std::int64_t> KernelEmitter::strides_of(loop::ArrayId id) const {
+  const Shape& shape = kernel_.arrays[static_cast<std::size_t>(id)].shape;
+  std::vector<std::int64_t> strides(shape.size(), names_.arrays[static_cast<std::size_t>(id)].lanes);
+  for (std::size_t axis = shape.size(); axis-- > 1;) {
+    const Extent extent = shape[axis];
+    strides[axis - 1] = strides[axis] * (extent.is_batch() ? module_.program.largest_batch : extent.size);
+  }
+  return strides;
+}
+
 // What the subscripts' temps add to an address, in elements: the same for all lanes, and by lane.
 KernelEmitter::Indirection KernelEmitter::indirection_of(const std::vector<loop::Subscript>& at,
                                                          const std::vector<std::int64_t>& strides) {
@@ -343,11 +352,8 @@ KernelEmitter::Indirection KernelEmitter::indirection_of(const std::vector<loop:
 Place KernelEmitter::place_of(loop::ArrayId id, const std::vector<loop::Subscript>& at) {
   const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
   const Storage& storage = names_.arrays[static_cast<std::size_t>(id)];
-  // A local declared in a vector loop has one element per lane, as if it had one more axis.
-  std::vector<std::int64_t> strides = strides_of(array, module_.program.largest_batch);
-  for (std::int64_t& stride : strides) stride *= storage.lanes;
-  Affine linear;
-  for (std::size_t axis = 0; axis < at.size(); ++axis) linear = linear + at[axis].offset * strides[axis];
+  const std::vector<std::int64_t> strides = strides_of(id);
+  const Affine linear = in_elements(at, strides);
   const Indirection indirect = indirection_of(at, strides);
   const Split offset = split(linear);
 

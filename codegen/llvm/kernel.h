@@ -70,6 +70,7 @@ class KernelEmitter {
   void emit(const loop::For& loop);
   void emit_unrolled(const loop::For& loop, std::int64_t trips);
   void emit_vector(const loop::For& loop, std::int64_t trips);
+  bool may_gather(const loop::Load& load, const loop::For& loop) const;
   std::int64_t register_lanes(const loop::For& loop) const;
   void emit_parallel(const loop::For& loop, llvm::Value* begin, llvm::Value* end);  // parallel.cpp
 
@@ -77,6 +78,7 @@ class KernelEmitter {
   llvm::Value* value_of(const loop::Load& load);
   llvm::Value* value_of(const loop::Operation& operation, DType type);
   Place place_of(loop::ArrayId array, const std::vector<loop::Subscript>& at);
+  std::vector<std::int64_t> strides_of(loop::ArrayId array) const;
   struct Indirection {
     llvm::Value* common = nullptr;
     llvm::Value* by_lane = nullptr;
