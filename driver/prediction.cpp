@@ -53,12 +53,17 @@ void append(data::Array& all, const data::Array& part) {
   if (!all.shape.empty()) all.shape[0] += part.shape[0];
 }
 
-std::string element_text(const data::Array& array, std::size_t i) {
+template <class Float>
+std::string float_text(Float value, std::optional<int> decimals) {
+  return decimals ? fmt::format("{:.{}f}", value, *decimals) : fmt::format("{}", value);
+}
+
+std::string element_text(const data::Array& array, std::size_t i, std::optional<int> decimals) {
   switch (array.dtype) {
     case data::DType::f32:
-      return fmt::format("{}", array.as<float>()[i]);
+      return float_text(array.as<float>()[i], decimals);
     case data::DType::f64:
-      return fmt::format("{}", array.as<double>()[i]);
+      return float_text(array.as<double>()[i], decimals);
     case data::DType::i32:
       return fmt::format("{}", array.as<std::int32_t>()[i]);
     case data::DType::i64:
@@ -116,14 +121,15 @@ Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs) {
   return outputs;
 }
 
-std::string rows_text(const data::Array& array) {
+std::string rows_text(const data::Array& array, const RowStyle& style) {
   const std::int64_t rows = array.rows();
   const std::int64_t width = rows == 0 ? 0 : array.count() / rows;
   std::string text;
   for (std::int64_t row = 0; row < rows; ++row) {
+    if (style.numbered) text += fmt::format("  row {}: ", row);
     for (std::int64_t i = 0; i < width; ++i) {
-      if (i > 0) text += ',';
-      text += element_text(array, static_cast<std::size_t>(row * width + i));
+      if (i > 0) text += style.separator;
+      text += element_text(array, static_cast<std::size_t>(row * width + i), style.decimals);
     }
     text += '\n';
   }

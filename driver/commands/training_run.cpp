@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "descent/prediction.h"
 #include "descent/run_folder.h"
 #include "driver/commands/table.h"
 #include "fmt/format.h"
@@ -22,14 +23,8 @@ void print_predictions(Training& training) {
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const data::Array& array = (*outputs)[i];
     const std::int64_t width = array.rows() > 0 ? array.count() / array.rows() : 0;
-    if (array.dtype != data::DType::f32 || array.rows() != rows || width > most_elements) continue;
-    fmt::print("{}\n", ports[i].name);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      fmt::print("  row {}:", row);
-      for (std::int64_t k = 0; k < width; ++k)
-        fmt::print(" {:.4f}", array.as<float>()[static_cast<std::size_t>(row * width + k)]);
-      fmt::print("\n");
-    }
+    if (array.rows() != rows || width > most_elements) continue;
+    fmt::print("{}\n{}", ports[i].name, rows_text(array, {" ", 4, true}));
   }
 }
 

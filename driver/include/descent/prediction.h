@@ -1,7 +1,9 @@
 // Predicting from files to files, any number of rows.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,8 +19,13 @@ Result<NamedArrays> read_inputs(const Program& program, const std::vector<std::p
 // The outputs for all rows, batch by batch.
 Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs);
 
-// One line per row, elements separated by commas; digits that read back as the same numbers.
-std::string rows_text(const data::Array& array);
+// One line per row. As it stands: elements separated by commas, digits that read back as the same numbers.
+struct RowStyle {
+  std::string_view separator = ",";
+  std::optional<int> decimals;  // of floating elements
+  bool numbered = false;        // "  row 0: " before them
+};
+std::string rows_text(const data::Array& array, const RowStyle& style = {});
 
 // A file for an output (name, path), by the path's ending: .npy, or .csv for rows as text.
 using OutputFiles = std::vector<std::pair<std::string, std::string>>;
