@@ -7,7 +7,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 
 #include "frontend/frontend.h"
@@ -15,6 +14,7 @@
 #include "runtime/data/file.h"
 #include "runtime/data/npy.h"
 #include "runtime/data/safetensors.h"
+#include "tests/support/text_file.h"
 
 namespace descent::fuzz {
 namespace {
@@ -24,11 +24,6 @@ namespace fs = std::filesystem;
 // In bytes; what is longer is slow to run and mutated in the wrong places. Graphs go all the way down, so they cost
 // most.
 constexpr std::size_t largest_seed = 4000, largest_graph = 1500;
-
-std::string read(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 // Files of the tree with one extension, by name.
 std::vector<fs::path> files(const std::vector<std::string>& folders, const std::string& extension) {
@@ -130,19 +125,19 @@ void write_texts(const fs::path& folder) {
     }
   };
   for (const fs::path& path : files({"examples", "tests/golden", "frontend/std"}, ".descent")) {
-    const auto compiled = frontend::compile(source_of(read(path)), {});
+    const auto compiled = frontend::compile(source_of(test::read_text(path)), {});
     // What reaches the limits takes seconds under a sanitizer, and so would all that is made from it.
     if (!compiled && compiled.errors().front().id == "model-too-large") continue;
-    language.add(read(path));
+    language.add(test::read_text(path));
     if (compiled) add_graph(compiled->model);
   }
   for (const fs::path& path : files({"tests/graphs"}, ".graph")) {
-    graph.add(read(path));
-    if (const auto model = parse_model(source_of(read(path)))) add_graph(*model);
+    graph.add(test::read_text(path));
+    if (const auto model = parse_model(source_of(test::read_text(path)))) add_graph(*model);
   }
   language.add(lookup_model);
   graph.add(lookup_graph);
-  for (const fs::path& path : files({"tests/golden/errors/loop"}, ".loop")) loop.add(read(path));
+  for (const fs::path& path : files({"tests/golden/errors/loop"}, ".loop")) loop.add(test::read_text(path));
   for (const Seeds* seeds : {&language, &graph, &loop}) seeds->write_dictionary();
 }
 
@@ -175,7 +170,7 @@ void write_npy(const fs::path& folder) {
 
 void write_safetensors(const fs::path& folder) {
   Seeds seeds(folder, "safetensors");
-  for (const fs::path& path : files({"tests/fixtures"}, ".safetensors")) seeds.add(read(path));
+  for (const fs::path& path : files({"tests/fixtures"}, ".safetensors")) seeds.add(test::read_text(path));
   data::Tensors tensors;
   tensors.metadata = {{"step", "1"}};
   for (const data::Array& array : arrays()) {
@@ -201,7 +196,8 @@ void write_csv(const fs::path& folder) {
   Seeds seeds(folder, "csv");
   std::vector<std::string> texts = {"a,b,kind\n1,2e3,dog\n-3.5,?,\"ca\"\"t\"\n\n", "1 2  3\r\n4 5 6\r\n",
                                     "1;2\n\"3\";4"};
-  for (const fs::path& path : files({"examples"}, ".csv")) texts.push_back(read(path).substr(0, 1000) + "\n");
+  for (const fs::path& path : files({"examples"}, ".csv"))
+    texts.push_back(test::read_text(path).substr(0, 1000) + "\n");
   for (const std::string& text : texts) {
     for (const char* options : {"", "2@@@", "7@@A", "A@@C0, 1", "7BAA1 ..< 3", "4AB@a, kind"}) {
       seeds.add(std::string(options) + "\n" + text);

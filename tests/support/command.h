@@ -4,23 +4,15 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <string>
 
 #include "tests/support/data.h"
+#include "tests/support/text_file.h"
 #include "tests/support/training.h"
 
 namespace descent::test {
 
 using data::test::Folder;
-
-inline std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 struct Outcome {
   int code = -1;

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "codegen/llvm.h"
+#include "tests/support/text_file.h"
 
 namespace descent::test {
 namespace {
@@ -36,10 +36,6 @@ class Workshop {
 
 void write(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
-}
-std::string read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 bool is_installed(const std::string& tool) {
@@ -106,7 +102,7 @@ CrossResult answer(const std::string& text, const Bytes& arena, const std::vecto
 
 std::string run_command(const std::string& command, const std::string& log) {
   if (std::system(fmt::format("{} > {} 2>&1", command, log).c_str()) == 0) return {};
-  return fmt::format("{}\n{}", command, read(log));
+  return fmt::format("{}\n{}", command, read_text(log));
 }
 
 }  // namespace
@@ -144,7 +140,7 @@ CrossResult run_on(const CrossTarget& target, const loop::Program& program, cons
   const std::string command = fmt::format("{} {} {} {}", target.emulator, workshop.file("program"),
                                           workshop.file("request"), workshop.file("answer"));
   if (std::string error = run_command(command, workshop.file("log")); !error.empty()) return {error, {}, {}};
-  return answer(read(workshop.file("answer")), arena, calls);
+  return answer(read_text(workshop.file("answer")), arena, calls);
 }
 
 }  // namespace descent::test

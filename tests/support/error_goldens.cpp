@@ -5,15 +5,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <regex>
 #include <sstream>
 
-#include "frontend/frontend.h"
 #include "ir/graph.h"
 #include "ir/loop.h"
 #include "passes/plan_memory.h"
 #include "tests/support/data.h"
+#include "tests/support/golden_model.h"
 
 namespace descent::test {
 
@@ -21,29 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path folder = fs::path(DESCENT_SOURCE_DIR) / "tests/golden/errors";
-
-SourceRef source_at(const fs::path& path) {
-  return std::make_shared<const Source>(Source{path.filename().string(), read_text(path)});
-}
-
-frontend::Options options_in(const std::string& text, const fs::path& imports) {
-  frontend::Options options;
-  const std::regex line(R"(# --(set|only) (\S+?)(?:=(.*))?\n)");
-  for (auto found = std::sregex_iterator(text.begin(), text.end(), line); found != std::sregex_iterator(); ++found) {
-    if ((*found)[1] == "only") options.only = (*found)[2];
-    if ((*found)[1] == "set") options.set.push_back({(*found)[2], (*found)[3]});
-  }
-  options.read_import = [imports](const std::string& path) -> Result<SourceRef> {
-    if (!fs::exists(imports / path)) return Diagnostic{"unreadable-file", {}, "no such file", {}};
-    return source_at(imports / path);
-  };
-  return options;
-}
-
 Diagnostics compile_language(const fs::path& path) {
-  const SourceRef source = source_at(path);
-  const auto compiled = frontend::compile(source, options_in(source->text, path.parent_path()));
+  const auto compiled = compile_golden(path);
   return compiled ? Diagnostics{} : compiled.errors();
 }
 
@@ -93,24 +70,7 @@ constexpr FileKind kinds[] = {
     {"transcript", ".sh", run_transcript},
 };
 
-// Those called import_… are read by others.
-std::vector<fs::path> files_of(const FileKind& kind) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder / kind.folder)) {
-    const bool imported = entry.path().stem().string().starts_with("import_");
-    if (entry.path().extension() == kind.extension && !imported) files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 }  // namespace
-
-std::string read_text(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 Outcome outcome_of(const Diagnostics& diagnostics) {
   Outcome outcome{render(diagnostics), {}};
@@ -121,13 +81,13 @@ Outcome outcome_of(const Diagnostics& diagnostics) {
 std::vector<ErrorGolden> error_goldens() {
   std::vector<ErrorGolden> goldens;
   for (const FileKind& kind : kinds) {
-    for (const fs::path& path : files_of(kind)) {
+    for (const fs::path& path : golden_files(fs::path("errors") / kind.folder, kind.extension)) {
       goldens.push_back({fs::path(path).replace_extension(".expected"), [kind, path] { return kind.run(path); }});
     }
   }
+  const fs::path constructed = DESCENT_SOURCE_DIR "/tests/golden/errors/constructed";
   for (const ConstructedMistake& mistake : constructed_mistakes()) {
-    goldens.push_back(
-        {folder / "constructed" / (mistake.name + ".expected"), [mistake] { return outcome_of(mistake.make()); }});
+    goldens.push_back({constructed / (mistake.name + ".expected"), [mistake] { return outcome_of(mistake.make()); }});
   }
   return goldens;
 }

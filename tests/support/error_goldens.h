@@ -36,6 +36,4 @@ struct ConstructedMistake {
 };
 std::vector<ConstructedMistake> constructed_mistakes();
 
-std::string read_text(const std::filesystem::path& path);
-
 }  // namespace descent::test

@@ -4,11 +4,9 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <random>
-#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,15 +14,9 @@
 #include "ir/graph.h"
 #include "ir/loop.h"
 #include "passes/pipeline.h"
+#include "tests/support/text_file.h"
 
 namespace descent::test {
-
-inline std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 // The names (without extension) of the files of a folder, sorted.
 inline std::vector<std::string> names_in(const std::filesystem::path& folder) {

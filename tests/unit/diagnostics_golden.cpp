@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "tests/support/error_goldens.h"
+#include "tests/support/text_file.h"
 
 using namespace descent;
 using namespace descent::test;

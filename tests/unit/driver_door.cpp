@@ -1,13 +1,12 @@
 // The public door as an embedding program sees it: ports, feeds, printed programs, diagnostics.
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "descent/prediction.h"
 #include "descent/tools.h"
 #include "ir/graph.h"
 #include "ir/loop.h"
+#include "tests/support/text_file.h"
 #include "tests/support/training.h"
 
 namespace descent::test {
@@ -180,8 +179,7 @@ TEST_CASE("gradients of all examples agree with differences") {
   for (const auto& file : std::filesystem::directory_iterator(source_folder + "/examples")) {
     if (file.path().extension() != ".descent") continue;
     INFO(file.path());
-    std::ifstream stream(file.path());
-    std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+    std::string text = read_text(file.path());
     // The widest layers, narrower: the oracle takes its time.
     for (const std::string wide : {", 512)", ", 256)", " = 128)"}) {
       const std::size_t at = text.find(wide);

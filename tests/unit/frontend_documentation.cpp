@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
-#include <sstream>
 
 #include "frontend/documentation.h"
 #include "frontend/frontend.h"
+#include "tests/support/text_file.h"
 
 using namespace descent;
 using frontend::documentation_labels;
@@ -40,9 +40,7 @@ std::vector<std::string> missing_in(const std::vector<std::string>& lines) {
 TEST_CASE("refresh the library's page", "[.][refresh]") { std::ofstream(page) << frontend::library_documentation(); }
 
 TEST_CASE("the library's page is the one generated: ./dev refresh writes it anew") {
-  std::ostringstream text;
-  text << std::ifstream(page).rdbuf();
-  CHECK(text.str() == frontend::library_documentation());
+  CHECK(test::read_text(page) == frontend::library_documentation());
 }
 
 TEST_CASE("every function of the library has a docstring with formula, shape, range and source") {

@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
 #include <random>
-#include <sstream>
 
 #include "frontend/format_lines.h"
 #include "frontend/frontend.h"
+#include "tests/support/text_file.h"
 
 using namespace descent;
 namespace fs = std::filesystem;
@@ -33,12 +32,6 @@ std::string tree_of(const std::string& text) {
   return frontend::ast::print(*file);
 }
 
-std::string read(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 std::vector<fs::path> files_in(const std::vector<std::string>& folders) {
   std::vector<fs::path> files;
   for (const std::string& folder : folders) {
@@ -54,7 +47,7 @@ std::vector<fs::path> files_in(const std::vector<std::string>& folders) {
 std::vector<std::pair<std::string, std::string>> corpus() {
   std::vector<std::pair<std::string, std::string>> texts;
   for (const fs::path& path : files_in({"examples", "frontend/std", "tests/golden"})) {
-    const std::string text = read(path);
+    const std::string text = test::read_text(path);
     if (frontend::parse(source_of(text))) texts.emplace_back(path.lexically_relative(DESCENT_SOURCE_DIR), text);
   }
   return texts;
@@ -198,7 +191,7 @@ TEST_CASE("every model file keeps its words and its tree, and its layout is a fi
 TEST_CASE("examples and library are formatted") {
   for (const fs::path& path : files_in({"examples", "frontend/std"})) {
     INFO("to mend: descent fmt " << path);
-    CHECK(formatted(read(path)) == read(path));
+    CHECK(formatted(test::read_text(path)) == test::read_text(path));
   }
 }
 

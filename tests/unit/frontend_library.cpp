@@ -1,12 +1,12 @@
 // The standard library against formulas written by hand: each function's Graph is evaluated in double.
 #include <catch2/catch.hpp>
 #include <cmath>
-#include <fstream>
 #include <functional>
 #include <numeric>
 
 #include "frontend/frontend.h"
 #include "ir/match.h"
+#include "tests/support/text_file.h"
 
 using namespace descent;
 
@@ -372,8 +372,7 @@ TEST_CASE("initial values have the stated spread") {
 }
 
 TEST_CASE("every function and optimizer of the library stands in these tests") {
-  std::ifstream file(DESCENT_SOURCE_DIR "/tests/unit/frontend_library.cpp");
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::string text = test::read_text(DESCENT_SOURCE_DIR "/tests/unit/frontend_library.cpp");
   for (const SourceRef& source : frontend::standard_library()) {
     const auto parsed = frontend::parse(source);
     if (!parsed) FAIL(render(parsed.errors()));

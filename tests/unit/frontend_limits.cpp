@@ -2,14 +2,13 @@
 #include <catch2/catch.hpp>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <random>
-#include <sstream>
 
 #include "frontend/frontend.h"
 #include "frontend/lexer.h"
 #include "tests/support/sanitizer.h"
+#include "tests/support/text_file.h"
 
 using namespace descent;
 
@@ -89,9 +88,7 @@ TEST_CASE("models with tokens exchanged at random compile or are refused, and wh
                                                    {Kind::sign, {"...", "-", "^"}}};
   for (const auto& entry : std::filesystem::directory_iterator(DESCENT_SOURCE_DIR "/tests/golden/graph")) {
     if (entry.path().extension() != ".descent") continue;
-    std::ostringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    const SourceRef source = source_of(text.str());
+    const SourceRef source = source_of(test::read_text(entry.path()));
     frontend::Reporter reporter;
     models.emplace_back();
     for (const frontend::Token& token : frontend::tokenize(source, reporter)) {

@@ -17,21 +17,18 @@
 #include "frontend/elaborator.h"
 #include "frontend/frontend.h"
 #include "frontend/lexer.h"
+#include "tests/support/text_file.h"
 
 using namespace descent;
 
 namespace {
 
+std::string read(const std::string& path) { return test::read_text(DESCENT_SOURCE_DIR "/" + path); }
+
 struct Snippet {
   int line = 0;
   std::string tag, text;
 };
-
-std::string read(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(DESCENT_SOURCE_DIR "/" + path).rdbuf();
-  return text.str();
-}
 
 std::vector<Snippet> snippets_in(const std::string& page) {
   std::vector<Snippet> snippets;

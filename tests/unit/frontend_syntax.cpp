@@ -1,10 +1,9 @@
 // The parser on whole files: what it accepts, that printing is its inverse, and that damage never breaks it.
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "frontend/frontend.h"
+#include "tests/support/text_file.h"
 
 using namespace descent;
 
@@ -24,12 +23,6 @@ std::vector<std::filesystem::path> sample_files() {
   return files;
 }
 
-std::string read(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
 std::string expression(const std::string& text) {
   const auto file = frontend::parse(source_of("model m() {\n x = " + text + "\n}\n"));
   if (!file) return render(file.errors());
@@ -43,7 +36,7 @@ TEST_CASE("sample files parse and print as text that parses to the same tree") {
   REQUIRE(sample_files().size() >= 3);
   for (const auto& path : sample_files()) {
     INFO(path);
-    const auto file = frontend::parse(source_of(read(path)));
+    const auto file = frontend::parse(source_of(test::read_text(path)));
     if (!file) FAIL(render(file.errors()));
     const std::string printed = frontend::ast::print(*file);
     const auto again = frontend::parse(source_of(printed));
@@ -84,7 +77,7 @@ TEST_CASE("an unclosed bracket costs one message, not the rest of the file") {
 
 TEST_CASE("damaged files give diagnostics and nothing worse") {
   for (const auto& path : sample_files()) {
-    const std::string text = read(path);
+    const std::string text = test::read_text(path);
     for (std::size_t cut = 0; cut < text.size(); cut += 13) {
       (void)frontend::parse(source_of(text.substr(0, cut)));
       std::string changed = text;

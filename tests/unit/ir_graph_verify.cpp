@@ -1,11 +1,11 @@
 // The verifier: for each reason a Graph that violates just it.
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <functional>
 #include <regex>
 #include <set>
 
 #include "ir/graph.h"
+#include "tests/support/text_file.h"
 
 namespace descent {
 namespace {
@@ -295,8 +295,7 @@ TEST_CASE("every reason of the verifier has a test") {
   for (const Case& test : table) tested.insert(test.expected.substr(0, test.expected.find(':')));
   for (const Mutation& test : mutations) tested.insert(test.expected.substr(0, test.expected.find(':')));
   for (const std::string file : {"/ir/graph_verify.cpp", "/ir/sweep_verify.cpp"}) {
-    std::ifstream stream(DESCENT_SOURCE_DIR + file);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    const std::string text = test::read_text(DESCENT_SOURCE_DIR + file);
     REQUIRE(text.size() > 1000);
     const std::regex id("(?:report|add)\\([^\"]{0,40}\"([a-z-]+)\"");
     for (std::sregex_iterator found(text.begin(), text.end(), id), end; found != end; ++found) {

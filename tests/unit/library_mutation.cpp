@@ -7,13 +7,12 @@
 
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "frontend/frontend.h"
 #include "passes/pipeline.h"
 #include "tests/support/dice.h"
 #include "tests/support/sanitizer.h"
+#include "tests/support/text_file.h"
 
 namespace descent {
 namespace {
@@ -73,11 +72,6 @@ struct Corpus {
   std::vector<Tokens> texts;
 };
 
-std::string read(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 std::vector<Corpus> corpora() {
   std::vector<Corpus> all = {{"models", run_text, {}}, {"graphs", run_graph, {}}, {"loops", run_loop, {}}};
   const fs::path root = DESCENT_SOURCE_DIR;
@@ -88,7 +82,7 @@ std::vector<Corpus> corpora() {
   std::sort(paths.begin(), paths.end());
   for (const fs::path& path : paths) {
     if (path.extension() != ".descent" && path.extension() != ".graph") continue;
-    const std::string text = read(path);
+    const std::string text = test::read_text(path);
     if (text.size() > 4000) continue;
     const bool is_graph = path.extension() == ".graph";
     all[is_graph ? 1 : 0].texts.push_back(tokens_of(text));
