@@ -137,6 +137,11 @@ struct StateDeclaration {
   bool frozen = false;  // no gradient wanted
 };
 
+// Beyond this many nodes, those of scan bodies included, an entry is not compiled (passes/pipeline.h): no pass takes
+// more than seconds then. A text is not read beyond fifty such entries: a node of a few letters takes hundreds of
+// bytes.
+inline constexpr std::size_t node_limit = 20'000, text_node_limit = 50 * node_limit;
+
 // A file holds one model: its states and the entries over them, each at most once.
 struct Model {
   std::string name;

@@ -13,7 +13,6 @@
 namespace descent {
 namespace {
 
-constexpr int node_limit = 1 << 20;
 constexpr std::size_t axis_limit = 64;
 
 constexpr ValueId broken = -1;  // a value whose definition has been reported
@@ -133,8 +132,8 @@ class GraphParser {
 
   // definition = '%'name (',' '%'name)* '=' operation ':' type (',' type)*
   void parse_definition(Scope& scope) {
-    if (++nodes_ > node_limit)
-      stream_.fail_here("too-many-nodes", fmt::format("expected at most {} nodes", node_limit));
+    if (++nodes_ > text_node_limit)
+      stream_.fail_here("too-many-nodes", fmt::format("expected at most {} nodes", text_node_limit));
     const Token first = stream_.peek();
     if (first.kind != Token::Kind::value) return stream_.fail_expected("a statement");
     std::vector<Token> names;
@@ -413,7 +412,7 @@ class GraphParser {
   }
 
   TokenStream stream_;
-  int nodes_ = 0;
+  std::size_t nodes_ = 0;
 };
 
 }  // namespace

@@ -17,9 +17,8 @@ Graph rebuild(const Graph& graph, const NodeRewrite& rewrite);
 // The sweep reading the values where they went.
 Sweep renamed(const Sweep& sweep, const std::vector<ValueId>& to);
 
-// A Graph with more nodes, those of scan bodies included, is refused (run_passes). A pass that could make many times
-// what it is given (nested gradients) stops once it is beyond.
-inline constexpr std::size_t node_limit = 20000;
+// Those of scan bodies included; beyond node_limit it stops counting. A pass that could make many times what it is
+// given (nested gradients) stops there too.
 std::size_t count_nodes(const Graph& graph);
 
 // How often each value is read, updated from, carried, captured or put out.

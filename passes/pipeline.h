@@ -33,7 +33,7 @@ struct LowerOptions {
 using Observer = std::function<void(const Pass&, const Model& before, const Model& after, double seconds)>;
 
 // Runs all Graph passes, verifying after each; a failure is an internal error that names the pass. The error: a Graph
-// that is or grows beyond node_limit (graph_tools.h).
+// that is or grows beyond node_limit (ir/graph.h).
 Result<Model> run_passes(const Model& model, const Observer& observe = {});
 
 // A verified, ordered Graph to loops, with the arena planned. The errors: an arena beyond arena_limit, a body or a
