@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
+#include "ir/free_names.h"
 #include "ir/match.h"
 #include "ir/text_literal.h"
 
@@ -92,10 +92,8 @@ class BodyPrinter {
   const std::string& give_name(ScalarId id) {
     const OpRow& op = row(std::get<Apply>(body_[id].node).op);
     const std::string letter = op.infix.empty() ? std::string(op.name.substr(0, 1)) : "t";
-    std::string name = letter;
-    for (int number = 2; !taken_.insert(name).second; ++number) name = fmt::format("{}{}", letter, number);
     if (given_.empty()) given_.resize(body_.scalars.size());
-    return given_[static_cast<std::size_t>(id)] = name;
+    return given_[static_cast<std::size_t>(id)] = taken_.take_like(letter);
   }
 
   // In brackets when it binds looser than `precedence`.
@@ -163,7 +161,7 @@ class BodyPrinter {
   std::vector<int> uses_;
   std::vector<int> depths_;
   std::vector<std::string> given_;
-  std::set<std::string> taken_;
+  FreeNames taken_{""};
   int through_depth_ = 0;
 };
 

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "ir/body_print.h"
+#include "ir/free_names.h"
 #include "ir/match.h"
 #include "ir/text_lexer.h"
 
@@ -18,8 +18,8 @@ using Names = std::vector<std::string>;
 
 constexpr std::size_t comment_column = 100;  // longer lines do not push the comments further out
 
-// A name not in `taken` yet: the hint with what no name may hold replaced, and a number when it is taken.
-std::string unique_name(std::string_view hint, std::set<std::string>& taken) {
+// The hint with what no name may hold replaced, and a number when it is taken.
+std::string unique_name(std::string_view hint, FreeNames& taken) {
   std::string base;
   for (const char c : hint) {
     const bool fits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -27,15 +27,13 @@ std::string unique_name(std::string_view hint, std::set<std::string>& taken) {
     base += fits || joint ? c : '_';
   }
   if (!base.empty() && base.back() == '.') base.back() = '_';
-  std::string name = base;
-  for (int number = 2; !taken.insert(name).second; ++number) name = fmt::format("{}_{}", base, number);
-  return name;
+  return taken.take_like(base);
 }
 
 // Unique names for the values of one Graph; those without a hint are numbered, in the order in which they are printed.
 Names names_of_values(const Graph& graph, bool inputs_first) {
   Names names(graph.values.size());
-  std::set<std::string> taken;
+  FreeNames taken("_");
   int number = 0;
   const auto is_input = [&](const Value& value) {
     const bool known = value.node >= 0 && value.node < static_cast<NodeId>(graph.nodes.size());
@@ -284,8 +282,9 @@ class GraphPrinter {
 
 Names axis_names(const std::vector<Axis>& axes, const Names& loops) {
   static constexpr std::string_view letters = "ijklmnopqr";
-  std::set<std::string> taken(loops.begin(), loops.end());
-  taken.insert({"else", ""});
+  FreeNames taken("_");
+  for (const std::string& loop : loops) taken.take(loop);
+  for (const char* word : {"else", ""}) taken.take(word);
   Names names(axes.size());
   for (std::size_t i = 0; i < axes.size(); ++i) {
     if (axes[i].name.empty()) continue;
@@ -299,7 +298,7 @@ Names axis_names(const std::vector<Axis>& axes, const Names& loops) {
     while (name.empty()) {
       const std::string letter(1, letters[next % letters.size()]);
       const std::string hint = next < letters.size() ? letter : fmt::format("{}{}", letter, next / letters.size());
-      if (taken.insert(hint).second) name = hint;
+      if (taken.take(hint)) name = hint;
       ++next;
     }
   }
