@@ -50,7 +50,7 @@ Result<frontend::Compilation> compile_model(const SourceRef& source, const std::
                                             const CompileOptions& options) {
   frontend::Options wanted;
   wanted.only = options.train;
-  for (const auto& [name, value] : options.set) wanted.set.push_back({name, value});
+  for (const auto& [name, value, option] : options.set) wanted.set.push_back({name, value, option});
   wanted.read_import = [folder](const std::string& path) {
     return read_source((std::filesystem::path(folder) / path).string());
   };

@@ -34,6 +34,7 @@ namespace descent::frontend {
 struct Override {
   std::string name;
   std::string value;
+  std::string option = "--set";  // under which whoever calls has been given it: where mistakes are reported
 };
 
 // Where data comes from, as a plain tree: the front end knows the names of sizes and inputs, not of readers.

@@ -16,12 +16,13 @@ const std::vector<std::string> setting_names = {"batch",   "epochs", "seed", "re
 
 // The VALUE of `--set NAME=VALUE` as an expression whose mistakes point at the command line.
 ast::ExpressionRef parse_override(const Override& override, Reporter& reporter) {
-  const Source source{"--set " + override.name, override.value};
+  const bool says_name = override.option == "--" + override.name;
+  const Source source{says_name ? override.option : override.option + " " + override.name, override.value};
   return parse_expression(std::make_shared<const Source>(source), reporter);
 }
 
 Span place_of(const Override& override) {
-  return {std::make_shared<const Source>(Source{"--set", override.name + "=" + override.value}), 0,
+  return {std::make_shared<const Source>(Source{override.option, override.name + "=" + override.value}), 0,
           static_cast<std::uint32_t>(override.name.size())};
 }
 

@@ -109,7 +109,7 @@ Result<CompileOptions> ModelOptions::settings() const {
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
       return wrong_usage(fmt::format("--set wants NAME=VALUE, found '{}'", pair));
     }
-    options.set.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+    options.set.push_back({pair.substr(0, equals), pair.substr(equals + 1)});
   }
   return options;
 }

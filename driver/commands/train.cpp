@@ -44,9 +44,8 @@ Result<CompileOptions> options_for(const TrainOptions& wanted, const std::string
   Result<CompileOptions> options = wanted.model.settings();
   if (!options) return options;
   options->train = block;
-  for (const Assignment& more : {fixed_settings(wanted), swept}) {
-    options->set.insert(options->set.end(), more.begin(), more.end());
-  }
+  for (const auto& [name, value] : fixed_settings(wanted)) options->set.push_back({name, value, "--" + name});
+  for (const auto& [name, value] : swept) options->set.push_back({name, value, "--sweep"});
   return options;
 }
 
@@ -188,7 +187,7 @@ class Runs {
 // Names that --set and options of their own give a value.
 std::vector<std::string> fixed_names(const TrainOptions& wanted, const CompileOptions& settings) {
   std::vector<std::string> names;
-  for (const auto& [name, value] : settings.set) names.push_back(name);
+  for (const Setting& setting : settings.set) names.push_back(setting.name);
   for (const auto& [name, value] : fixed_settings(wanted)) names.push_back(name);
   return names;
 }

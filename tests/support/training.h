@@ -12,7 +12,7 @@
 
 namespace descent::test {
 
-using Settings = std::vector<std::pair<std::string, std::string>>;
+using Settings = std::vector<Setting>;
 
 inline const std::string source_folder = DESCENT_SOURCE_DIR;
 

@@ -253,9 +253,11 @@ TEST_CASE("what a sweep can't mean is said before anything is trained") {
       {"epochs=1,2 --epochs 3", "'epochs' is swept, and another option sets it\n"},
       {too_many, "--sweep asks for more than 1000 runs\n"},
       {many + " --sweep rate" + many.substr(4), "--sweep asks for more than 1000 runs\n"},
-      {"raet=0.1,0.2", "no size, setting or argument of the optimizer is called 'raet' (did you mean 'rate'?)\n"},
-      {"units=2,3.5", "expected an integer for size 'units'\n"},
+      {"raet=0.1,0.2",
+       "--sweep:1:1: error: no size, setting or argument of the optimizer is called 'raet' (did you mean 'rate'?)\n"},
+      {"units=2,3.5", "--sweep units:1:1: error: expected an integer for size 'units'\n"},
       {"rate=0.1,frob", "'frob'"},
+      {"rate=0.1,0.2 --epochs 3 --set raet=1", "--set:1:1: error: no size,"},
   };
   for (const auto& [sweep, message] : cases) {
     INFO(sweep);

@@ -35,10 +35,15 @@ struct Compilation;
 struct TrainBlock;
 }  // namespace frontend
 
+// A value for a size of the model, a setting of the train block, or an argument of its optimizer.
+struct Setting {
+  std::string name, value;
+  std::string option = "--set";  // where diagnostics say that it stands
+};
+
 struct CompileOptions {
   std::string train;  // the name of the train block; empty: the first
-  // NAME=VALUE: a size of the model, a setting of the train block, an argument of its optimizer.
-  std::vector<std::pair<std::string, std::string>> set;
+  std::vector<Setting> set;
   std::int64_t largest_batch = 0;  // 0: the train block's batch, without one 64
   int lanes = 0;                   // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
   std::string triple, cpu;         // the machine to compile for, LLVM's names; empty: this one
