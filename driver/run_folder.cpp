@@ -42,6 +42,11 @@ Diagnostics RunFolder::log(const EpochReport& report, bool has_test) {
 
 std::string RunFolder::weights_path() const { return (std::filesystem::path(path_) / "weights.safetensors").string(); }
 
+bool RunFolder::has_weights() const {
+  std::error_code error;
+  return std::filesystem::exists(weights_path(), error);
+}
+
 Diagnostics RunFolder::save(const Trainer& trainer) const { return trainer.save(weights_path()); }
 
 }  // namespace descent

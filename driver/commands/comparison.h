@@ -33,6 +33,7 @@ struct RunResult {
   std::int64_t best_epoch = 0;         // of those that were evaluated; 0: none
   double seconds = 0;                  // of the steps
   std::string diverged;                // what the diagnostic says; empty: it did not
+  bool has_earlier_weights = false;    // it diverged, and its folder holds the weights of an earlier training
 
   const NamedValues& judged() const { return test.empty() ? training : test; }
 };

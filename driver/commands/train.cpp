@@ -162,7 +162,10 @@ class Runs {
   void print_line(const std::string& title, const RunResult& result) const {
     if (detail() == Detail::quiet || (detail() == Detail::full && result.diverged.empty())) return;
     if (!result.diverged.empty()) {
-      fmt::print("{}: diverged: {}\n", title, result.diverged);
+      fmt::print("{}: diverged: {}{}\n", title, result.diverged,
+                 result.has_earlier_weights
+                     ? fmt::format("  | the weights in {} are an earlier training's", result.folder)
+                     : "");
     } else {
       fmt::print("{}: {} {}  | {} epochs, {:.3f} s\n", title, result.test.empty() ? "data" : "test",
                  values_text(result.judged()), result.epochs, result.seconds);

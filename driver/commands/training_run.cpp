@@ -28,6 +28,12 @@ void print_predictions(Training& training) {
   }
 }
 
+// After a training that diverged: it wrote no weights, and took none away.
+std::string what_lies_in(const RunFolder& folder) {
+  if (!folder.has_weights()) return fmt::format("'{}' holds this training's log and no weights", folder.path());
+  return fmt::format("'{}' holds this training's log; the weights in it are an earlier training's", folder.path());
+}
+
 class Run {
  public:
   Run(const RunRequest& request, const Criterion& criterion, Training& training, RunFolder& folder, RunResult& result)
@@ -94,8 +100,12 @@ Diagnostics run_training(const Program& program, const RunRequest& request, cons
   if (!training) return training.errors();
   Result<RunFolder> folder = RunFolder::create(request.folder);
   if (!folder) return folder.errors();
-  const Diagnostics wrong = Run(request, criterion, *training, *folder, result).run();
+  Diagnostics wrong = Run(request, criterion, *training, *folder, result).run();
   std::fflush(stdout);
+  if (is_divergence(wrong)) {
+    result.has_earlier_weights = folder->has_weights();
+    wrong.front().notes.push_back({{}, what_lies_in(*folder)});
+  }
   if (!wrong.empty()) return wrong;
   if (request.detail == Detail::full) print_predictions(*training);
   if (request.detail == Detail::full || !request.compared) {

@@ -153,6 +153,22 @@ TEST_CASE("a run that diverges is a row that says so; all of them, and the comma
   CHECK(table_of(all.out).size() == 2);
   CHECK(all.error == "error: all runs diverged\nnote: smaller rates or smaller inputs may help\n");
 
+  // Its folder may hold what an earlier training left; nobody is to take that for its own.
+  const auto alone = [&](const std::string& rate) {
+    return descent_in(folder, "train one.descent --out alone --set rate=" + rate);
+  };
+  CHECK(contains(alone("1e30").error, "note: 'alone' holds this training's log and no weights\n"));
+  CHECK(alone("0.1").code == 0);
+  const std::string weights = read_text(folder.path("alone/weights.safetensors"));
+  CHECK(contains(alone("1e30").error,
+                 "note: 'alone' holds this training's log; the weights in it are an earlier training's\n"));
+  CHECK(read_text(folder.path("alone/weights.safetensors")) == weights);
+  std::filesystem::create_directories(folder.path("there/rate=1e30"));
+  std::ofstream(folder.path("there/rate=1e30/weights.safetensors")) << weights;
+  const Outcome again = descent_in(folder, "train one.descent --sweep rate=1e30,1e31 --out there");
+  CHECK(contains(again.out, "  | the weights in there/rate=1e30 are an earlier training's\n"));
+  CHECK(!contains(again.out, "there/rate=1e31 are"));
+
   // The last step may be the one too far: no loss saw it.
   const Outcome late = descent_in(folder, "train one.descent --epochs 1 --sweep rate=0.1,1e30 --out late");
   CHECK(late.code == 0);

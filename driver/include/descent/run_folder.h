@@ -18,6 +18,8 @@ class RunFolder {
   // epoch was evaluated.
   Diagnostics log(const EpochReport& report, bool has_test);
   Diagnostics save(const Trainer& trainer) const;
+  bool has_weights() const;  // before `save` those of an earlier training
+  const std::string& path() const { return path_; }
   std::string weights_path() const;
 
  private:
