@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets that build-fuzz holds, two at a time, and prints a table. Corpora stay in build-fuzz/corpus;
-# a finding in build-fuzz/findings, with the command that repeats it.
+# Runs the fuzz targets that build-address holds, two at a time, and prints a table. Corpora stay in
+# build-address/corpus; a finding in build-address/findings, with the command that repeats it.
 #
 #   tests/fuzz/run.sh SECONDS [TARGET…]
 set -euo pipefail
@@ -18,20 +18,20 @@ export ASAN_OPTIONS=detect_stack_use_after_return=0:malloc_context_size=4:quaran
 
 fuzz_one() {
   local target=$1 folder
-  for folder in corpus findings; do mkdir -p "build-fuzz/$folder/$target"; done
-  local seeds=("build-fuzz/corpus/$target" "build-fuzz/seeds/$target")
+  for folder in corpus findings; do mkdir -p "build-address/$folder/$target"; done
+  local seeds=("build-address/corpus/$target" "build-address/seeds/$target")
   if [ -d "tests/fuzz/regressions/$target" ]; then seeds+=("tests/fuzz/regressions/$target"); fi
-  "build-fuzz/tests/fuzz/fuzz_$target" "${seeds[@]}" -dict="build-fuzz/seeds/$target.dict" "${limits[@]}" \
-    -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="build-fuzz/findings/$target/" \
-    >"build-fuzz/$target.log" 2>&1 || true
+  "build-address/tests/fuzz/fuzz_$target" "${seeds[@]}" -dict="build-address/seeds/$target.dict" "${limits[@]}" \
+    -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="build-address/findings/$target/" \
+    >"build-address/$target.log" 2>&1 || true
 }
 
 # The figure behind a name in libFuzzer's last lines.
-stat_of() { awk -v name="stat::$2:" '$1 == name { value = $2 } END { print value + 0 }' "build-fuzz/$1.log"; }
+stat_of() { awk -v name="stat::$2:" '$1 == name { value = $2 } END { print value + 0 }' "build-address/$1.log"; }
 
-rm -rf build-fuzz/seeds
-build-fuzz/tests/fuzz/fuzz_seeds build-fuzz/seeds
-for target in "${targets[@]}"; do rm -rf "build-fuzz/findings/$target"; done
+rm -rf build-address/seeds
+build-address/tests/fuzz/fuzz_seeds build-address/seeds
+for target in "${targets[@]}"; do rm -rf "build-address/findings/$target"; done
 for target in "${targets[@]}"; do
   while [ "$(jobs -pr | wc -l)" -ge 2 ]; do wait -n; done
   fuzz_one "$target" &
@@ -41,19 +41,19 @@ wait
 failed=0
 printf '%-12s %12s %8s %8s %9s\n' target runs runs/s corpus findings
 for target in "${targets[@]}"; do
-  found=("build-fuzz/findings/$target"/*)
+  found=("build-address/findings/$target"/*)
   if [ -e "${found[0]}" ]; then count=${#found[@]}; else count=0; fi
   printf '%-12s %12s %8s %8s %9s\n' "$target" "$(stat_of "$target" number_of_executed_units)" \
-    "$(stat_of "$target" average_exec_per_sec)" "$(find "build-fuzz/corpus/$target" -type f | wc -l)" "$count"
+    "$(stat_of "$target" average_exec_per_sec)" "$(find "build-address/corpus/$target" -type f | wc -l)" "$count"
   if [ "$count" -gt 0 ]; then
     failed=1
     for file in "${found[@]}"; do
-      echo "  repeat:   build-fuzz/tests/fuzz/fuzz_$target $file"
-      echo "  minimise: build-fuzz/tests/fuzz/fuzz_$target -minimize_crash=1 -runs=100000 $file"
+      echo "  repeat:   build-address/tests/fuzz/fuzz_$target $file"
+      echo "  minimise: build-address/tests/fuzz/fuzz_$target -minimize_crash=1 -runs=100000 $file"
     done
-  elif ! grep -q "^Done " "build-fuzz/$target.log"; then
+  elif ! grep -q "^Done " "build-address/$target.log"; then
     failed=1
-    echo "  did not run: see build-fuzz/$target.log"
+    echo "  did not run: see build-address/$target.log"
   fi
 done
 exit $failed
