@@ -7,6 +7,7 @@
 #include "driver/batch_layout.h"
 #include "driver/weights.h"
 #include "fmt/format.h"
+#include "ir/loop_layout.h"
 
 namespace descent {
 Result<EntryCall*> Trainer::Parts::find(std::string_view entry) {
@@ -177,7 +178,7 @@ Result<data::Array> Trainer::parameter(std::string_view name) const {
   if (!buffer) return unknown_state(parts_->program, name);
   const std::int64_t largest = parts_->program.largest_batch();
   data::Array array = data::zeros(data_type(buffer->type.dtype), actual_shape(buffer->type.shape, largest));
-  std::memcpy(array.bytes.data(), parts_->arena.get() + buffer->offset, array.bytes.size());
+  loop::load_dense(*buffer, largest, reinterpret_cast<const std::byte*>(parts_->arena.get()), array.bytes.data());
   return array;
 }
 
@@ -194,7 +195,8 @@ Diagnostics Trainer::set_parameter(std::string_view name, const data::Array& val
     return {
         diagnostic("value-mismatch", {}, fmt::format("parameter '{}': {}", name, data::to_string(converted.error())))};
   }
-  std::memcpy(parts_->arena.get() + buffer->offset, converted->bytes.data(), converted->bytes.size());
+  loop::store_dense(*buffer, parts_->program.largest_batch(), converted->bytes.data(),
+                    reinterpret_cast<std::byte*>(parts_->arena.get()));
   return {};
 }
 

@@ -98,13 +98,16 @@ struct Statement {
 };
 
 // Row-major with batch standing for the program's largest batch: a smaller batch leaves gaps unless batch is the
-// first axis. Parameters never overlap, but for one buffer passed twice and only read. A local is a small private array
-// meant for registers.
+// first axis. With `panel` > 0, a power of two, the last axis is cut into panels of that many elements, the last one
+// filled up, that lie one behind another: f32[784, 500] panel 16 lies as f32[32, 784, 16]. Subscripts stay the same.
+// Parameters never overlap, but for one buffer passed twice and only read. A local is a small private array meant for
+// registers or the first-level cache; it has no panels.
 struct Array {
   enum class Role : std::uint8_t { read, write, update, local } role = Role::read;
   std::string name;
   DType dtype = DType::f32;
   Shape shape;
+  std::int64_t panel = 0;
 };
 
 struct Kernel {
@@ -124,6 +127,7 @@ struct Buffer {
   std::string name;
   TensorType type;
   std::int64_t offset = -1;  // in bytes into the arena, for state and arena; a multiple of 64; -1: not planned yet
+  std::int64_t panel = 0;    // of state and arena, as of the arrays it is passed for
 };
 
 struct Call {
@@ -165,6 +169,7 @@ struct Program {
 //   program xor batch 4 arena 1024
 //   buffer x : f32[batch, 2] input
 //   buffer w : f32[2, 3] state at 64
+//   buffer u : f32[784, 500] panel 16 state at 128
 //
 //   # hidden = linear(x, 3)                                                            xor.descent:7
 //   kernel hidden(read x : f32[batch, 2], read w : f32[2, 3], write h : f32[batch, 3]) {

@@ -51,12 +51,12 @@ ArrayId KernelBuilder::add_array(Array array) {
   return static_cast<ArrayId>(kernel_.arrays.size()) - 1;
 }
 
-ArrayId KernelBuilder::parameter(Array::Role role, std::string name, DType dtype, Shape shape) {
+ArrayId KernelBuilder::parameter(Array::Role role, std::string name, DType dtype, Shape shape, std::int64_t panel) {
   DESCENT_CHECK(role != Array::Role::local, "a local is not a parameter of kernel " + kernel_.name);
   DESCENT_CHECK(kernel_.parameters == static_cast<int>(kernel_.arrays.size()),
                 "parameters stand before locals in kernel " + kernel_.name);
   ++kernel_.parameters;
-  return add_array({role, std::move(name), dtype, std::move(shape)});
+  return add_array({role, std::move(name), dtype, std::move(shape), panel});
 }
 
 VariableId KernelBuilder::index(std::string name) {

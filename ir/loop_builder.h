@@ -33,7 +33,7 @@ class KernelBuilder {
   explicit KernelBuilder(std::string name, std::string comment = {}, Span origin = {});
 
   // Parameters stand before locals, index parameters before loop variables. A name that is taken gets a number.
-  ArrayId parameter(Array::Role role, std::string name, DType dtype, Shape shape);
+  ArrayId parameter(Array::Role role, std::string name, DType dtype, Shape shape, std::int64_t panel = 0);
   VariableId index(std::string name);
   // A local array that lives to the end of the open block.
   ArrayId declare(std::string name, DType dtype, Shape shape);

@@ -3,8 +3,9 @@
 //
 // Operations weigh what their rows of the op table say: one each, a fused multiply-add two, and none where neither
 // operand nor result is a float (indices, the integers of a random draw). A Loop program holds expansions in place of
-// transcendental functions, so an f32 `exp` is the 25 operations of its expansion that are not on integers. A branch
-// counts as taken, both sides of a `select` count: it computes both.
+// transcendental functions, so an f32 `exp` is the 25 operations of its expansion that are not on integers. Lanes that
+// fill up a vector at the end of an axis count: they are computed, though not stored. A branch counts as taken, both
+// sides of a `select` count: it computes both.
 //
 // Bytes are compulsory traffic: every element of a parameter that a call can touch counts once however often it is
 // loaded, at most as often as it is accessed; what is updated is read and written.

@@ -32,6 +32,8 @@ struct FlatSubscript {
   Affine offset;
   int through = -1;
   std::int64_t stride = 0;  // bytes
+  std::int64_t panel = 0;   // elements that lie together; 0: all
+  std::int64_t panel_stride = 0;
   Extent extent;
 };
 struct Access {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ir/loop_flat.h"
+#include "ir/loop_layout.h"
 #include "ir/match.h"
 
 namespace descent::loop {
@@ -38,13 +39,15 @@ class Flattener {
 
   int access(ArrayId id, const std::vector<Subscript>& at) {
     const Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
+    const Strides strides = strides_of(array.shape, array.panel, largest_batch_);
+    const std::int64_t bytes = size_of(array.dtype);
     Access result{id, {}};
-    result.at.resize(at.size());
-    std::int64_t stride = size_of(array.dtype);
-    for (std::size_t axis = at.size(); axis-- > 0;) {
-      const Extent extent = array.shape[axis];
-      result.at[axis] = {at[axis].offset, at[axis].through, stride, extent};
-      stride *= extent.is_batch() ? largest_batch_ : extent.size;
+    for (std::size_t axis = 0; axis < at.size(); ++axis) {
+      result.at.push_back({at[axis].offset, at[axis].through, strides.axes[axis] * bytes, 0, 0, array.shape[axis]});
+    }
+    if (array.panel > 0) {
+      result.at.back().panel = array.panel;
+      result.at.back().panel_stride = strides.panel * bytes;
     }
     flat_.accesses.push_back(std::move(result));
     return static_cast<int>(flat_.accesses.size()) - 1;

@@ -156,6 +156,10 @@ std::byte* place(Frame& frame, const Instruction* at) {
     if (index < 0 || index >= extent) {
       outside(frame, access, static_cast<std::size_t>(&subscript - access.at.data()), index);
     }
+    if (subscript.panel > 0) {
+      address += index / subscript.panel * subscript.panel_stride;
+      index %= subscript.panel;
+    }
     address += index * subscript.stride;
   }
   return address;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ir/loop_flat.h"
+#include "ir/loop_layout.h"
 #include "ir/match.h"
 
 namespace descent::loop {
@@ -97,7 +98,7 @@ Interpreter::Interpreter(const Program& program) : program_(&program) {
     const bool inside = buffer.storage == Buffer::Storage::state || buffer.storage == Buffer::Storage::arena;
     translation->offsets.push_back(!inside ? -1 : buffer.offset >= 0 ? buffer.offset : bytes);
     if (inside && buffer.offset < 0) {
-      bytes += aligned(count(buffer.type.shape, program.largest_batch) * size_of(buffer.type.dtype));
+      bytes += aligned(stored_bytes(buffer, program.largest_batch));
     }
   }
   arena_.resize(static_cast<std::size_t>(bytes));

@@ -60,7 +60,7 @@ class ProgramParser {
            (stream_.at("buffer") || stream_.at("kernel") || stream_.at("entry"));
   }
 
-  // buffer = 'buffer' name ':' type ('in' integer '..<' integer)? ('state' | 'input' | 'output' | 'arena') ('at'
+  // buffer = 'buffer' name ':' type ('in' integer '..<' integer)? panel? ('state' | 'input' | 'output' | 'arena') ('at'
   // integer)?
   void buffer() {
     stream_.next();
@@ -76,6 +76,7 @@ class ProgramParser {
       range.high = stream_.expect_integer("the end of the range", INT32_MIN, std::int64_t{INT32_MAX} + 1);
       buffer.type.range = range;
     }
+    buffer.panel = parse_panel(stream_);
     buffer.storage = storage();
     if (stream_.accept("at")) buffer.offset = stream_.expect_integer("an offset", 0, arena_limit);
     program_.buffers.push_back(std::move(buffer));

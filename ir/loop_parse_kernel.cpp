@@ -108,7 +108,7 @@ class KernelParser {
   }
 
  private:
-  // parameter = ('read' | 'write' | 'update') name ':' type | 'index' name
+  // parameter = ('read' | 'write' | 'update') name ':' type panel? | 'index' name
   void parameter() {
     if (stream_.accept("index")) {
       open_variable(stream_.expect_name("the index's name"));
@@ -128,17 +128,18 @@ class KernelParser {
     ++kernel_.parameters;
   }
 
-  // Reads `name ':' type`.
+  // Reads `name ':' type panel?`.
   ArrayId array(Array::Role role) {
     const Token token = stream_.peek();
     std::string name = stream_.expect_name("the array's name");
     stream_.expect(":", "after the array's name");
     ElementType type = parse_array_type(stream_);
+    const std::int64_t panel = parse_panel(stream_);
     const ArrayId id = static_cast<ArrayId>(kernel_.arrays.size());
     if (!arrays_.emplace(name, id).second && !stream_.failed()) {
       stream_.fail(token, "duplicate-name", fmt::format("there is an array '{}' already", name));
     }
-    kernel_.arrays.push_back({role, std::move(name), type.dtype, std::move(type.shape)});
+    kernel_.arrays.push_back({role, std::move(name), type.dtype, std::move(type.shape), panel});
     return id;
   }
 
@@ -441,6 +442,11 @@ ElementType parse_array_type(TokenStream& stream) {
   }
   stream.expect("]", "after the extents");
   return type;
+}
+
+// panel = 'panel' integer
+std::int64_t parse_panel(TokenStream& stream) {
+  return stream.accept("panel") ? stream.expect_integer("the elements of a panel", 2, index_limit) : 0;
 }
 
 Affine parse_affine(TokenStream& stream, const OpenVariables& variables) {

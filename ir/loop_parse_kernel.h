@@ -24,6 +24,7 @@ struct ElementType {
 // The stream stands at 'kernel'; the comment lines right above it become the kernel's comment.
 Kernel parse_kernel(TokenStream& stream);
 ElementType parse_array_type(TokenStream& stream);
+std::int64_t parse_panel(TokenStream& stream);  // 0: there is none
 Affine parse_affine(TokenStream& stream, const OpenVariables& variables);
 
 }  // namespace descent::loop

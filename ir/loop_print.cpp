@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ir/loop.h"
+#include "ir/loop_layout.h"
 #include "ir/loop_walk.h"
 #include "ir/match.h"
 #include "ir/text_literal.h"
@@ -188,7 +189,8 @@ class KernelPrinter {
   std::string declared(ArrayId id) const {
     if (id < 0 || static_cast<std::size_t>(id) >= kernel_.arrays.size()) return "?";
     const Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
-    return fmt::format("{} : {}{}", array_name(id), descent::name_of(array.dtype), to_string(array.shape));
+    return fmt::format("{} : {}{}{}", array_name(id), descent::name_of(array.dtype), to_string(array.shape),
+                       panel_text(array.panel));
   }
   std::string array_name(ArrayId id) const {
     const bool known = id >= 0 && static_cast<std::size_t>(id) < array_names_.size();
@@ -343,8 +345,8 @@ class ProgramPrinter {
     text_ = fmt::format("descent loop 1\nprogram {} batch {} arena {}\n", quoted_name(program_.name),
                         program_.largest_batch, program_.arena_bytes);
     for (const Buffer& buffer : program_.buffers) {
-      text_ += fmt::format("buffer {} : {} {}{}\n", quoted_name(buffer.name), to_string(buffer.type),
-                           word_for(buffer.storage),
+      text_ += fmt::format("buffer {} : {}{} {}{}\n", quoted_name(buffer.name), to_string(buffer.type),
+                           panel_text(buffer.panel), word_for(buffer.storage),
                            buffer.offset < 0 ? std::string() : fmt::format(" at {}", buffer.offset));
     }
     for (const Kernel& kernel : program_.kernels) text_ += "\n" + print(kernel);

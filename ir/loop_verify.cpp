@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "ir/loop_layout.h"
 #include "ir/match.h"
 
 namespace descent::loop {
@@ -64,11 +65,18 @@ class ProgramVerifier {
   // The bytes begin ≤ i < end of the arena that a planned buffer takes; none for the others.
   std::optional<Range> bytes(const Buffer& buffer) const {
     if (!in_arena(buffer) || buffer.offset < 0) return std::nullopt;
-    const std::int64_t elements = std::min(count(buffer.type.shape, program_.largest_batch), most_elements);
+    const std::int64_t elements =
+        std::min(stored_count(buffer.type.shape, buffer.panel, program_.largest_batch), most_elements);
     return Range{buffer.offset, buffer.offset + elements * size_of(buffer.type.dtype)};
   }
 
   void buffer(const Buffer& buffer) {
+    if (std::string why = why_no_panels(buffer.type.shape, buffer.panel); !why.empty()) {
+      return fail("loop-panel", {}, "buffer {}: {}", buffer.name, why);
+    }
+    if (buffer.panel > 0 && !in_arena(buffer)) {
+      return fail("loop-panel", {}, "buffer {} is the caller's and lies in no panels", buffer.name);
+    }
     if (count(buffer.type.shape, program_.largest_batch) > most_elements) {
       return fail("tensor-too-large", {}, "buffer {} : {} is too large", buffer.name, to_string(buffer.type));
     }
@@ -183,9 +191,10 @@ class ProgramVerifier {
     if (!exists(entry, call.buffers[n])) return;
     const Buffer& buffer = program_.buffers[static_cast<std::size_t>(call.buffers[n])];
     const Array& array = kernel.arrays[n];
-    if (array.dtype != buffer.type.dtype || array.shape != buffer.type.shape) {
-      fail("loop-call", kernel.origin, "entry {}: {} expects {} : {}{}, found {} : {}", entry.name, kernel.name,
-           array.name, name_of(array.dtype), to_string(array.shape), buffer.name, to_string(buffer.type));
+    if (array.dtype != buffer.type.dtype || array.shape != buffer.type.shape || array.panel != buffer.panel) {
+      fail("loop-call", kernel.origin, "entry {}: {} expects {} : {}{}{}, found {} : {}{}", entry.name, kernel.name,
+           array.name, name_of(array.dtype), to_string(array.shape), panel_text(array.panel), buffer.name,
+           to_string(buffer.type), panel_text(buffer.panel));
     }
     if (!available_[static_cast<std::size_t>(call.buffers[n])]) {
       fail("loop-call", kernel.origin, "entry {}: {} is given {}, which is no input or output of the entry", entry.name,

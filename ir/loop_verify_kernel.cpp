@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "ir/loop_layout.h"
 #include "ir/loop_verify.h"
 #include "ir/loop_walk.h"
 #include "ir/match.h"
@@ -69,6 +70,9 @@ class KernelVerifier {
       if (extent.size < 0) fail("bad-extent", "array {} has an extent of {}", array.name, extent.size);
       if (local && id >= kernel_.parameters && extent.is_batch())
         fail("batch-in-local", "local {} has an axis of batch", array.name);
+    }
+    if (std::string why = why_no_panels(array.shape, array.panel); !why.empty() || (local && array.panel > 0)) {
+      fail("loop-panel", "array {}: {}", array.name, why.empty() ? "a local lies in no panels" : why);
     }
     if (count(array.shape, 1) > std::int64_t{1} << 40) fail("tensor-too-large", "array {} is too large", array.name);
     alive_[static_cast<std::size_t>(id)] = !local;

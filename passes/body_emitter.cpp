@@ -19,7 +19,7 @@ void BodyEmitter::bind(std::vector<loop::BufferId>& buffers) {
   }
   auto declare = [&](loop::BufferId id, loop::Array::Role role) {
     const loop::Buffer& buffer = (*job_.buffers)[static_cast<std::size_t>(id)];
-    arrays_[id] = k_.parameter(role, buffer.name, buffer.type.dtype, buffer.type.shape);
+    arrays_[id] = k_.parameter(role, buffer.name, buffer.type.dtype, buffer.type.shape, buffer.panel);
     buffers.push_back(id);
   };
   for (loop::BufferId id : read) {

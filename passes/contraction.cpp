@@ -12,7 +12,8 @@ namespace {
 
 // What an element costs beside the arithmetic, in cycles: rough, only their order matters.
 constexpr double contiguous_cost = 0.2;  // copied or stored in vectors
-constexpr double strided_cost = 1.5;     // one by one
+constexpr double gathered_cost = 0.8;    // loaded one by one into vectors
+constexpr double strided_cost = 4;       // stored one by one, each with what follows it on the tile
 constexpr int loads_per_cycle = 2;
 constexpr int issued_per_cycle = 5;
 // Rows of a tile and vectors of a tile beyond which only code grows.
@@ -63,8 +64,14 @@ std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 class ContractionPlan {
  public:
-  ContractionPlan(const Sweep& sweep, const Machine& machine, std::int64_t largest_batch, Schedule& plan)
-      : sweep_(sweep), machine_(machine), largest_batch_(largest_batch), plan_(plan), depends_(sweep) {
+  ContractionPlan(const Sweep& sweep, const Machine& machine, std::int64_t largest_batch, const Layouts& layouts,
+                  Schedule& plan)
+      : sweep_(sweep),
+        machine_(machine),
+        largest_batch_(largest_batch),
+        layouts_(layouts),
+        plan_(plan),
+        depends_(sweep) {
     const Apply& product = std::get<Apply>(sweep.body.scalars.back().node);
     for (std::size_t factor = 0; factor < 2; ++factor) {
       factors_[factor] = product.operands[factor];
@@ -90,7 +97,12 @@ class ContractionPlan {
     plan_.row = best_.row;
     plan_.vector_tile = best_.vectors * plan_.lanes;
     plan_.row_tile = best_.rows;
-    if (best_.packed) pack();
+    if (best_.packs) {
+      pack();
+    } else if (best_.right && sweep_.guards.empty() && !in_pieces()) {
+      plan_.packing = Packing{*best_.right, 0, extent(plan_.serial[0]), false};
+      plan_.masks_rest = true;
+    }
   }
 
  private:
@@ -99,7 +111,8 @@ class ContractionPlan {
     AxisId vector = -1;
     std::optional<AxisId> row;
     std::int64_t rows = 1, vectors = 1;
-    std::optional<std::size_t> packed;
+    std::optional<std::size_t> right;
+    bool packs = false;
   };
 
   std::int64_t extent(AxisId axis) const {
@@ -168,15 +181,15 @@ class ContractionPlan {
     const double stored = points_ / terms_ * (store == Stride::one ? contiguous_cost : strided_cost);
     const double left_strided = strided_penalty(vector, right);
     const std::int64_t most_rows = row ? std::min(most_tile_rows, extent(*row)) : 1;
-    for (std::int64_t vectors = 1; vectors <= most_tile_vectors; ++vectors) {  // of equal tiles the narrowest
+    for (std::int64_t vectors = 1; vectors <= most_tile_vectors;
+         vectors *= 2) {  // so wide may a panel be; of equal tiles the narrowest
       for (std::int64_t rows = 1; rows <= most_rows; ++rows) {
         const bool fits = rows * vectors + vectors + 1 <= machine_.vector_registers;
         if (!fits || (vectors > 1 && extent(vector) < vectors * plan_.lanes)) continue;
         const bool packs = right && row && is_worth_packing(*right, vector, *row, rows);
-        Choice choice{tile_cycles(vector, row, rows, vectors) + stored, vector, row, rows, vectors, {}};
+        Choice choice{tile_cycles(vector, row, rows, vectors) + stored, vector, row, rows, vectors, right, packs};
         if (packs) {
-          choice.packed = right;
-          choice.cost += elements(*right) * (is_contiguous(*right, vector) ? contiguous_cost : strided_cost);
+          choice.cost += elements(*right) * (is_contiguous(*right, vector) ? contiguous_cost : gathered_cost);
         } else {
           choice.cost += left_strided * points_ / static_cast<double>(rows);
         }
@@ -189,7 +202,7 @@ class ContractionPlan {
     double penalty = 0;
     for (std::size_t factor = 0; factor < 2; ++factor) {
       if (right && factor != *right) continue;
-      if (!is_contiguous(factor, vector)) penalty += strided_cost;
+      if (!is_contiguous(factor, vector)) penalty += gathered_cost;
     }
     return penalty;
   }
@@ -199,13 +212,26 @@ class ContractionPlan {
     return readers >= readers_that_pay || (readers > 1 && !is_contiguous(right, vector));
   }
 
+  // Is the chain cut (Order::piece)?
+  bool in_pieces() const {
+    const std::int64_t piece = sweep_.order->piece;
+    return piece > 0 && extent(plan_.serial[0]) > piece;
+  }
+
+  // Is the factor a tensor whose panels are the tiles of the vector axis?
+  bool lies_in_panels(ScalarId factor) const {
+    const Read* read = std::get_if<Read>(&sweep_.body[factor].node);
+    return read && !read->otherwise && layouts_.of && layouts_.of(read->tensor) == best_.vectors * plan_.lanes &&
+           read->at.back() == Index{Affine::axis(best_.vector), no_scalar};
+  }
+
   // Blocks of the reduced axes whose panel leaves half of the first-level cache, and of rows whose part of the left
   // factor takes half of the second-level one.
   void pack() {
     const std::int64_t element = size_of(sweep_.body.type());
     const std::int64_t width = best_.vectors * plan_.lanes * element;
     const std::int64_t most_terms = std::max<std::int64_t>(machine_.l1_bytes / 2 / width, 1);
-    Packing packing{*best_.packed, 0, 0};
+    Packing packing{*best_.right, 0, 0, !lies_in_panels(factors_[*best_.right])};
     std::int64_t inner = 1;  // terms of a step of serial[cut]
     packing.cut = plan_.serial.size() - 1;
     while (packing.cut > 0 && inner * extent(plan_.serial[packing.cut]) <= most_terms) {
@@ -233,6 +259,7 @@ class ContractionPlan {
   const Sweep& sweep_;
   const Machine& machine_;
   std::int64_t largest_batch_;
+  const Layouts& layouts_;
   Schedule& plan_;
   Dependence depends_;
   std::array<ScalarId, 2> factors_{};
@@ -249,8 +276,8 @@ bool is_contraction(const Sweep& sweep) {
 }
 
 void plan_contraction(const Sweep& sweep, const std::vector<AxisId>& candidates, const Machine& machine,
-                      std::int64_t largest_batch, Schedule& plan) {
-  ContractionPlan(sweep, machine, largest_batch, plan).choose(candidates);
+                      std::int64_t largest_batch, const Layouts& layouts, Schedule& plan) {
+  ContractionPlan(sweep, machine, largest_batch, layouts, plan).choose(candidates);
 }
 
 }  // namespace descent

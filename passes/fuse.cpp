@@ -1,6 +1,9 @@
 #include "passes/fuse.h"
 
 #include <algorithm>
+#include <bit>
+#include <map>
+#include <set>
 
 #include "ir/loop_verify.h"
 #include "ir/match.h"
@@ -171,32 +174,43 @@ bool same_place(const std::vector<loop::Subscript>& a, const std::vector<loop::S
                     [](const auto& x, const auto& y) { return x.offset == y.offset && x.through == y.through; });
 }
 
+// Values that are computed again become one, so that equal guards are the same temp; a load of what has just been
+// stored becomes the value stored. Under a guard it becomes select(guard, value, otherwise), exactly what it gives.
 class Forwarding {
  public:
-  explicit Forwarding(Kernel& kernel) {
+  explicit Forwarding(Kernel& kernel) : kernel_(kernel) {
     for (std::size_t i = 0; i < kernel.temps.size(); ++i) values_.temps.push_back(static_cast<loop::TempId>(i));
     kernel.body = block(kernel.body, {});
     kernel.body = renamed(kernel.body, values_);
   }
 
  private:
-  using Known = std::vector<loop::Store>;  // the last store to each place, with the values that stand for its temps
+  // A store, its temps by the values that stand for them, and the guard under which it happened.
+  struct Stored {
+    loop::Store store;
+    loop::TempId guard = loop::no_temp;
+  };
+  using Key = std::vector<std::int64_t>;
+  struct Known {
+    std::vector<Stored> stores;  // the last one to each place
+    std::map<Key, loop::TempId> pure;
+  };
 
   Block block(const Block& statements, Known known) {
     Block result;
     for (const Statement& statement : statements) {
       const auto* let = std::get_if<loop::Let>(&statement.node);
-      if (let && forward(*let, known)) continue;
+      if (let && (is_known(*let, known) || forward(*let, known, result))) continue;
       result.push_back(statement);
       match(
           result.back().node, [](const loop::Let&) {}, [](const loop::Declare&) {},
           [&](const loop::Store& store) {
             forget(statement, known);  // it may be the same place by another name
-            known.push_back({store.array, places(store.at), values_.temps[static_cast<std::size_t>(store.value)]});
+            known.stores.push_back({valued(store), loop::no_temp});
           },
           [&](loop::If& branch) {
             branch.then = block(branch.then, known);
-            forget(statement, known);
+            remember(branch, known);
           },
           [&](For& loop) {
             forget(statement, known);  // an earlier iteration may have stored
@@ -206,22 +220,77 @@ class Forwarding {
     return result;
   }
 
+  loop::TempId value_of(loop::TempId temp) const {
+    return temp == loop::no_temp ? temp : values_.temps[static_cast<std::size_t>(temp)];
+  }
   std::vector<loop::Subscript> places(std::vector<loop::Subscript> at) const {
-    for (loop::Subscript& subscript : at) {
-      if (subscript.through != loop::no_temp) {
-        subscript.through = values_.temps[static_cast<std::size_t>(subscript.through)];
-      }
-    }
+    for (loop::Subscript& subscript : at) subscript.through = value_of(subscript.through);
     return at;
   }
+  loop::Store valued(const loop::Store& store) const { return {store.array, places(store.at), value_of(store.value)}; }
 
-  bool forward(const loop::Let& let, const Known& known) {
+  // What a branch stored under its condition, of values from outside it.
+  void remember(const loop::If& branch, Known& known) const {
+    std::set<loop::TempId> inside;
+    for (const Statement& statement : branch.then) inside.merge(mentions_of(statement).defined);
+    for (const Statement& statement : branch.then) {
+      forget(statement, known);
+      const auto* store = std::get_if<loop::Store>(&statement.node);
+      if (!store || inside.count(store->value) > 0) continue;
+      const bool is_indirect = std::any_of(store->at.begin(), store->at.end(),
+                                           [](const auto& subscript) { return subscript.through != loop::no_temp; });
+      if (!is_indirect) known.stores.push_back({valued(*store), value_of(branch.condition)});
+    }
+  }
+
+  // A let that computes nothing new becomes the one before.
+  bool is_known(const loop::Let& let, Known& known) {
+    const std::optional<Key> key = key_of(let);
+    if (!key) return false;
+    const auto [found, fresh] = known.pure.try_emplace(*key, let.temp);
+    if (!fresh) values_.temps[static_cast<std::size_t>(let.temp)] = found->second;
+    return !fresh;
+  }
+  // The value spelled as numbers; none when it may differ from time to time.
+  std::optional<Key> key_of(const loop::Let& let) const {
+    const auto type = static_cast<std::int64_t>(kernel_.temps[static_cast<std::size_t>(let.temp)]);
+    return match(
+        let.value,
+        [&](const Literal& literal) -> std::optional<Key> {
+          return Key{0, type, std::bit_cast<std::int64_t>(literal.value)};
+        },
+        [&](const loop::IndexValue& index) -> std::optional<Key> {
+          Key key{1, index.form.constant};
+          for (const Term& term : index.form.terms) key.insert(key.end(), {term.axis, term.coefficient});
+          return key;
+        },
+        [&](const loop::BatchValue&) -> std::optional<Key> { return Key{2}; },
+        [&](const loop::Load&) -> std::optional<Key> { return std::nullopt; },
+        [&](const loop::Operation& operation) -> std::optional<Key> {
+          Key key{3, type, static_cast<std::int64_t>(operation.op)};
+          for (loop::TempId operand : operation.operands) key.push_back(value_of(operand));
+          return key;
+        });
+  }
+
+  bool forward(const loop::Let& let, Known& known, Block& result) {
     const auto* load = std::get_if<loop::Load>(&let.value);
-    if (!load || load->guard != loop::no_temp) return false;
+    if (!load) return false;
     const std::vector<loop::Subscript> at = places(load->at);
-    for (auto fact = known.rbegin(); fact != known.rend(); ++fact) {
-      if (fact->array != load->array || !same_place(fact->at, at)) continue;
-      values_.temps[static_cast<std::size_t>(let.temp)] = fact->value;
+    const loop::TempId guard = value_of(load->guard);
+    for (auto fact = known.stores.rbegin(); fact != known.stores.rend(); ++fact) {
+      if (fact->store.array != load->array || !same_place(fact->store.at, at)) continue;
+      if (fact->guard != loop::no_temp && fact->guard != guard) return false;
+      if (guard == loop::no_temp) {
+        values_.temps[static_cast<std::size_t>(let.temp)] = fact->store.value;
+        return true;
+      }
+      const DType type = kernel_.temps[static_cast<std::size_t>(let.temp)];
+      const auto otherwise = static_cast<loop::TempId>(kernel_.temps.size());
+      kernel_.temps.push_back(type);
+      values_.temps.push_back(otherwise);
+      result.push_back({loop::Let{otherwise, Literal{load->otherwise}}});
+      result.push_back({loop::Let{let.temp, loop::Operation{Op::select, {guard, fact->store.value, otherwise}}}});
       return true;
     }
     return false;
@@ -229,10 +298,12 @@ class Forwarding {
 
   static void forget(const Statement& statement, Known& known) {
     for (const Touch& touch : touches_of(statement)) {
-      if (touch.is_store) std::erase_if(known, [&](const loop::Store& fact) { return fact.array == touch.array; });
+      if (!touch.is_store) continue;
+      std::erase_if(known.stores, [&](const Stored& fact) { return fact.store.array == touch.array; });
     }
   }
 
+  Kernel& kernel_;
   Renaming values_;
 };
 

@@ -65,14 +65,16 @@ bool KernelList::worthwhile(const LoweredKernel& host, const LoweredKernel& gues
   return result;
 }
 
-// Register tiles stay apart: each wants all registers. So do arrays that are changed in place: on a tile of rows the
-// weights and their moments are dozens of streams, slower than a pass of their own (design, section 5).
+// Register tiles stay apart: each wants all registers. So do arrays that are changed in place, unless they lie in
+// panels of the tile's width: row-major the weights and their moments are dozens of streams on a tile of rows, slower
+// than a pass of their own (design, section 5).
 bool KernelList::crowds_tile(const Entry& host, const Candidate& guest) {
   if (guest.tiling && guest.tiling->row_tile > 1) return true;
   if (!host.tiling || host.tiling->row_tile <= 1) return false;
   for (std::size_t i = 0; i < guest.lowered.buffers.size(); ++i) {
     const Array& array = guest.lowered.kernel.arrays[i];
-    if (array.role == Array::Role::update && !array.shape.empty()) return true;
+    const bool is_stream = array.panel == host.tiling->vector_tile;
+    if (array.role == Array::Role::update && !array.shape.empty() && !is_stream) return true;
   }
   return false;
 }

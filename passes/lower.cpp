@@ -16,6 +16,7 @@
 #include "passes/kernel_list.h"
 #include "passes/lower_random.h"
 #include "passes/lower_sweep.h"
+#include "passes/panels.h"
 #include "passes/pipeline.h"
 #include "passes/plan_memory.h"
 #include "passes/sweep_tools.h"
@@ -60,11 +61,14 @@ class UniqueNames {
 class ModelLowering {
  public:
   ModelLowering(const Model& model, const LowerOptions& options)
-      : model_(model), options_(options), kernels_(program_.buffers, options.largest_batch, options.fuse) {
+      : model_(model),
+        options_(options),
+        kernels_(program_.buffers, options.largest_batch, options.fuse),
+        panels_(model, options.machine, lanes_of(options), options.largest_batch) {
     program_.name = model.name;
     program_.largest_batch = options.largest_batch;
     for (const StateDeclaration& state : model.states) {
-      states_[state.name] = add_buffer(Buffer::Storage::state, state.name, state.type);
+      states_[state.name] = add_buffer(Buffer::Storage::state, state.name, state.type, panels_.of_state(state.name));
     }
   }
 
@@ -85,8 +89,11 @@ class ModelLowering {
     Steps* steps = nullptr;
   };
 
-  BufferId add_buffer(Buffer::Storage storage, std::string name, const TensorType& type) {
-    program_.buffers.push_back({storage, buffer_names_.unique(name.empty() ? "value" : name), type, -1});
+  static int lanes_of(const LowerOptions& options) {
+    return options.lanes > 0 ? options.lanes : options.machine.vector_bytes / 4;
+  }
+  BufferId add_buffer(Buffer::Storage storage, std::string name, const TensorType& type, std::int64_t panel = 0) {
+    program_.buffers.push_back({storage, buffer_names_.unique(name.empty() ? "value" : name), type, -1, panel});
     return static_cast<BufferId>(program_.buffers.size()) - 1;
   }
   // What enters or leaves has no place in the arena: entries share the buffer of a name.
@@ -240,10 +247,11 @@ class ModelLowering {
 
   Home home_for(Frame& frame, ValueId value) {
     auto wanted = frame.wanted.find(value);
-    Home home =
-        wanted != frame.wanted.end()
-            ? wanted->second
-            : Home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name, frame.graph->type(value)), {}};
+    Home home = wanted != frame.wanted.end()
+                    ? wanted->second
+                    : Home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name, frame.graph->type(value),
+                                      panels_.of_value(*frame.graph, value)),
+                           {}};
     frame.homes[value] = home;
     return home;
   }
@@ -267,11 +275,12 @@ class ModelLowering {
     Home home = home_for(frame, node.results[0]);
     SweepJob job = job_for(frame, sweep, value.type, home, value.name.empty() ? "sweep" : value.name);
     job.origin = node.origin;
-    emit(frame, job, plan(sweep, frame, value.type.dtype));
+    emit(frame, job, plan(sweep, frame, value.type.dtype, home));
   }
-  Schedule plan(const Sweep& sweep, const Frame& frame, DType type) const {
-    int lanes = options_.lanes > 0 ? options_.lanes : options_.machine.vector_bytes / 4;
-    return schedule(sweep, *frame.graph, type, options_.machine, lanes, options_.largest_batch);
+  Schedule plan(const Sweep& sweep, const Frame& frame, DType type, const Home& result) const {
+    const Layouts layouts{buffer(result.buffer).panel,
+                          [&](ValueId value) { return buffer(frame.homes.at(value).buffer).panel; }};
+    return schedule(sweep, *frame.graph, type, options_.machine, lanes_of(options_), options_.largest_batch, layouts);
   }
 
   void lower_draw(Frame& frame, const Node& node, const Random& random) {
@@ -288,7 +297,7 @@ class ModelLowering {
     if (from.buffer == target.buffer && from.prefix == target.prefix) return;
     Sweep sweep = slice_of(*frame.graph, value, {});
     SweepJob job = job_for(frame, sweep, frame.graph->type(value), target, name);
-    emit(frame, job, plan(sweep, frame, frame.graph->type(value).dtype));
+    emit(frame, job, plan(sweep, frame, frame.graph->type(value).dtype, target));
   }
 
   void emit(Frame& frame, const SweepJob& job, const Schedule& schedule) {
@@ -416,6 +425,7 @@ class ModelLowering {
   std::map<std::pair<Buffer::Storage, std::string>, BufferId> ports_;
   UniqueNames buffer_names_, kernel_names_;
   KernelList kernels_;
+  Panels panels_;
   std::map<ValueId, Home> next_aside_;
   Diagnostics wrong_;
   std::map<const Graph*, std::vector<NodeId>> last_uses_;

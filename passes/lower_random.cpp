@@ -29,7 +29,7 @@ class RandomLowering {
                     const std::vector<loop::Buffer>& buffers) {
     auto parameter = [&](const Home& home, loop::Array::Role role) {
       const loop::Buffer& buffer = buffers[static_cast<std::size_t>(home.buffer)];
-      return k_.parameter(role, buffer.name, buffer.type.dtype, buffer.type.shape);
+      return k_.parameter(role, buffer.name, buffer.type.dtype, buffer.type.shape, buffer.panel);
     };
     seed_ = parameter(seed, loop::Array::Role::read);
     step_ = step.buffer == seed.buffer ? seed_ : parameter(step, loop::Array::Role::read);

@@ -189,7 +189,7 @@ class SweepLowering {
     const bool in_one = packing().cut == 0 && piece() == 0 && most(axis(cut_axis()).extent) <= packing().block;
     if (!in_one) return staged_contraction();
     const Terms all{begin, ends};
-    const ArrayId panel = pack(all);
+    const std::optional<ArrayId> panel = pack(all);
     loops_.rows([&] {
       const ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
       loops_.all_elements([&](const auto& at) { k_.store(sum, at, identity()); });
@@ -244,7 +244,7 @@ class SweepLowering {
     });
   }
   void add_panel(const Terms& terms, ArrayId sums) {
-    const ArrayId panel = pack(terms);
+    const std::optional<ArrayId> panel = pack(terms);
     loops_.rows([&] {
       const ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
       loops_.all_elements([&](const auto& at) { k_.store(sum, at, k_.load(sums, sum_at())); });
@@ -257,7 +257,9 @@ class SweepLowering {
     loops_.loop_over(LoopKind::serial, cut_axis(), terms.begin, terms.end, 1,
                      [&] { serial_loops(packing().cut + 1, plan_.serial.size(), std::nullopt, inside); });
   }
-  ArrayId pack(const Terms& terms) {
+  // None when the factor lies in panels.
+  std::optional<ArrayId> pack(const Terms& terms) {
+    if (!packing().copies) return std::nullopt;
     Shape shape{{packing().block}};
     for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) {
       shape.push_back({most(axis(plan_.serial[s]).extent)});
@@ -277,14 +279,15 @@ class SweepLowering {
     at.push_back(place(*plan_.vector) - loops_.vector_base());
     return loop::at(at);
   }
-  void add_terms(const Terms& terms, ArrayId panel, ArrayId sum) {
-    each_term(terms, [&] {
-      loops_.all_elements([&](const auto& at) {
-        const TempId left = emit_.value(body_, factors_[1 - packing().factor], loop::no_temp);
-        const TempId right = k_.load(panel, panel_at(terms));
-        k_.store(sum, at, k_.operation(Op::fma, {left, right, k_.load(sum, at)}));
-      });
-    });
+  void add_terms(const Terms& terms, std::optional<ArrayId> panel, ArrayId sum) {
+    const ScalarId left_factor = factors_[1 - packing().factor], right_factor = factors_[packing().factor];
+    const auto add_term = [&](const std::vector<Subscript>& at) {
+      const TempId left = emit_.value(body_, left_factor, loop::no_temp);
+      const TempId right =
+          panel ? k_.load(*panel, panel_at(terms)) : emit_.value(body_, right_factor, emit_.required());
+      k_.store(sum, at, k_.operation(Op::fma, {left, right, k_.load(sum, at)}));
+    };
+    each_term(terms, [&] { panel ? loops_.all_elements(add_term) : loops_.elements(add_term); });
   }
 
   // -- sixteen lanes -------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "ir/loop_layout.h"
 #include "ir/match.h"
 
 namespace descent {
@@ -14,7 +15,7 @@ using loop::BufferId;
 constexpr std::int64_t alignment = 64;
 
 std::int64_t bytes_of(const Buffer& buffer, std::int64_t batch) {
-  std::int64_t bytes = count(buffer.type.shape, batch) * size_of(buffer.type.dtype);
+  std::int64_t bytes = loop::stored_bytes(buffer, batch);
   return std::max<std::int64_t>(alignment, (bytes + alignment - 1) / alignment * alignment);
 }
 

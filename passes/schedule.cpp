@@ -96,6 +96,17 @@ std::optional<AxisId> choose_vector(const Sweep& sweep, const std::vector<AxisId
   return best;
 }
 
+// Point by point, the last two axes of the result walked by two axes of the sweep.
+bool runs_by_panels(const Sweep& sweep, const std::vector<AxisId>& candidates) {
+  const auto is_lone = [&](const Index& index) {
+    return index.through == no_scalar && index.offset.is_axis() &&
+           std::count(candidates.begin(), candidates.end(), index.offset.terms[0].axis) > 0;
+  };
+  const std::size_t rank = sweep.landing.size();
+  return sweep.combiner == Combiner::none && rank >= 2 && is_lone(sweep.landing[rank - 1]) &&
+         is_lone(sweep.landing[rank - 2]) && sweep.landing[rank - 1] != sweep.landing[rank - 2];
+}
+
 }  // namespace
 
 Stride stride_of(const std::vector<Index>& at, AxisId axis) {
@@ -107,7 +118,7 @@ Stride stride_of(const std::vector<Index>& at, AxisId axis) {
 }
 
 Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes,
-                  std::int64_t largest_batch) {
+                  std::int64_t largest_batch, const Layouts& layouts) {
   Schedule plan;
   plan.scatters = !why_scatters(sweep).empty();
   const std::vector<AxisId> reduced = reduced_axes(sweep);
@@ -122,7 +133,12 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Ma
 
   plan.lanes = lanes <= 1 ? 1 : std::max(1, lanes * 4 / widest_element(sweep, graph, result));
   if (plan.lanes > 1 && is_contraction(sweep)) {
-    plan_contraction(sweep, candidates, machine, largest_batch, plan);
+    plan_contraction(sweep, candidates, machine, largest_batch, layouts, plan);
+  } else if (plan.lanes > 1 && layouts.result > 0 && runs_by_panels(sweep, candidates)) {
+    plan.vector = sweep.landing.back().offset.terms[0].axis;
+    plan.row = sweep.landing[sweep.landing.size() - 2].offset.terms[0].axis;
+    plan.vector_tile = layouts.result;
+    plan.masks_rest = true;
   } else if (plan.lanes > 1) {
     plan.vector = choose_vector(sweep, candidates);
     if (plan.vector) plan.vector_tile = plan.lanes;

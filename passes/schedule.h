@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Packing {
   std::size_t factor = 0;
   std::size_t cut = 0;     // of Schedule::serial
   std::int64_t block = 0;  // steps of serial[cut]
+  bool copies = true;      // false: it lies in such panels already, or too few rows read them
 };
 
 struct Schedule {
@@ -48,9 +50,14 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
 // its first axes only; nothing when `sweep` is another kind, or when its lanes, as `own` has them, are others.
 std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, const Tiling& tiling);
 
+// Elements of a panel of the result and of what is read (loop::Array); 0: it is row-major.
+struct Layouts {
+  std::int64_t result = 0;
+  std::function<std::int64_t(ValueId)> of;  // absent: all row-major
+};
 // `lanes`: f32 elements of a vector; 1: no vectors.
 Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes,
-                  std::int64_t largest_batch);
+                  std::int64_t largest_batch, const Layouts& layouts);
 
 // How memory is walked when `axis` steps by one: not at all, element by element, or in strides.
 enum class Stride { none, one, far };

@@ -97,7 +97,7 @@ std::vector<Blocks> TileLoops::vector_blocks() const {
   // Of a batch nothing is known but that less than a tile is left: vector by vector.
   const std::int64_t rest = all.is_batch() ? plan_.lanes : all.size % tile;
   const std::int64_t width = (rest + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
-  if (rest > 0) blocks.push_back({whole, end, width, true});
+  if (rest > 0) blocks.push_back({whole, end, width, all.is_batch() || width > rest});
   return blocks;
 }
 

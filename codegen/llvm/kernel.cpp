@@ -4,6 +4,8 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
+#include <bit>
+#include <numeric>
 #include <optional>
 
 #include "codegen/llvm/operations.h"
@@ -15,13 +17,6 @@ namespace descent::codegen {
 namespace {
 
 using llvm::Value;
-
-// The subscripts as one offset, apart from what their temps add.
-Affine in_elements(const std::vector<loop::Subscript>& at, const std::vector<std::int64_t>& strides) {
-  Affine linear;
-  for (std::size_t axis = 0; axis < at.size(); ++axis) linear = linear + at[axis].offset * strides[axis];
-  return linear;
-}
 
 // Beyond this many copies of a body an `unrolled` loop is left rolled: no cache holds such code.
 constexpr std::int64_t most_unrolled = 1024;
@@ -178,7 +173,7 @@ void KernelEmitter::emit_counted(const loop::For& loop, Value* begin, Value* end
   llvm::PHINode* counter = builder_.CreatePHI(builder_.getInt64Ty(), 2);
   counter->addIncoming(begin, before);
 
-  variable(loop.variable) = {counter, 0, ++depth_};
+  variable(loop.variable) = {counter, 0, ++depth_, std::gcd(loop.step, divisor_of(loop.begin))};
   emit(loop.body);
   --depth_;
 
@@ -193,7 +188,7 @@ void KernelEmitter::emit_unrolled(const loop::For& loop, std::int64_t trips) {
   copies_ *= std::max<std::int64_t>(1, trips);
   for (std::int64_t trip = 0; trip < trips; ++trip) {
     const std::int64_t value = loop.begin.form.constant + trip * loop.step;
-    variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value), 0, depth_};
+    variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value), 0, depth_, 1};
     emit(loop.body);
   }
   copies_ = outer_copies;
@@ -214,14 +209,18 @@ void KernelEmitter::emit_vector(const loop::For& loop, std::int64_t trips) {
   lanes_ = 1;
 }
 
-// Whether each lane of the loop may want an address of its own. Which temps differ by lane is not known before the loop
-// is emitted: any subscript's temp may.
+// Whether each lane of the loop may want an address of its own. Which temps differ by lane, and where panels end, is
+// not known before the loop is emitted: any of them may.
 bool KernelEmitter::may_gather(const loop::Load& load, const loop::For& loop) const {
   const bool indirect = std::any_of(load.at.begin(), load.at.end(), [](const loop::Subscript& subscript) {
     return subscript.through != loop::no_temp;
   });
+  const loop::Strides strides = strides_of(load.array);
+  if (strides.panel > 0 && load.at.back().offset.coefficient(loop.variable) != 0) return true;
   Place place;
-  place.lane_stride = in_elements(load.at, strides_of(load.array)).coefficient(loop.variable) * loop.step;
+  for (std::size_t axis = 0; axis < load.at.size(); ++axis) {
+    place.lane_stride += load.at[axis].offset.coefficient(loop.variable) * strides.axes[axis] * loop.step;
+  }
   return indirect || !(place.is_uniform() || place.is_contiguous());
 }
 
@@ -236,6 +235,13 @@ std::int64_t KernelEmitter::register_lanes(const loop::For& loop) const {
     if (load && load->guard != loop::no_temp && may_gather(*load, loop)) bytes = 8;
   });
   return std::max(1, module_.vector_bytes / bytes);
+}
+
+// What divides every value of the bound, 0 when that is 0.
+std::int64_t KernelEmitter::divisor_of(const loop::Bound& bound) const {
+  std::int64_t divisor = std::gcd(bound.form.constant, bound.multiple);
+  for (const Term& term : bound.form.terms) divisor = std::gcd(divisor, term.coefficient * variable(term.axis).divisor);
+  return divisor;
 }
 
 Value* KernelEmitter::bound(const loop::Bound& bound) {
@@ -321,47 +327,86 @@ Value* KernelEmitter::value_of(const loop::Operation& operation, DType type) {
   return emit_operation(builder_, operation.op, type_of(operation.operands.back()), type, operands);
 }
 
-// In elements, row-major. A local declared in a vector loop has one element per lane, as if it had one more axis.
-std::vector<std::int64_t> KernelEmitter::strides_of(loop::ArrayId id) const {
-  const Shape& shape = kernel_.arrays[static_cast<std::size_t>(id)].shape;
-  std::vector<std::int64_t> strides(shape.size(), names_.arrays[static_cast<std::size_t>(id)].lanes);
-  for (std::size_t axis = shape.size(); axis-- > 1;) {
-    const Extent extent = shape[axis];
-    strides[axis - 1] = strides[axis] * (extent.is_batch() ? module_.program.largest_batch : extent.size);
-  }
+// A local declared in a vector loop has one element per lane, as if it had one more axis.
+loop::Strides KernelEmitter::strides_of(loop::ArrayId id) const {
+  const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
+  loop::Strides strides = loop::strides_of(array.shape, array.panel, module_.program.largest_batch);
+  for (std::int64_t& stride : strides.axes) stride *= names_.arrays[static_cast<std::size_t>(id)].lanes;
   return strides;
 }
 
-// What the subscripts' temps add to an address, in elements: the same for all lanes, and by lane.
-KernelEmitter::Indirection KernelEmitter::indirection_of(const std::vector<loop::Subscript>& at,
-                                                         const std::vector<std::int64_t>& strides) {
-  Indirection sums;
-  for (std::size_t axis = 0; axis < at.size(); ++axis) {
-    if (at[axis].through == loop::no_temp) continue;
-    Value* index = temp(at[axis].through);
-    llvm::Type* wide = builder_.getInt64Ty();
-    if (is_vector(index)) wide = llvm::FixedVectorType::get(wide, static_cast<unsigned>(lanes_));
-    Value* scaled = builder_.CreateMul(builder_.CreateSExt(index, wide),
-                                       llvm::ConstantInt::get(wide, static_cast<std::uint64_t>(strides[axis])));
-    Value*& sum = is_vector(index) ? sums.by_lane : sums.common;
-    sum = sum == nullptr ? scaled : builder_.CreateAdd(sum, scaled);
+// Adds index · stride to an address, in elements.
+void KernelEmitter::add_index(Indirection& sums, Value* index, std::int64_t stride) {
+  llvm::Type* wide = builder_.getInt64Ty();
+  if (is_vector(index)) wide = llvm::FixedVectorType::get(wide, static_cast<unsigned>(lanes_));
+  if (index->getType()->getScalarType() != builder_.getInt64Ty()) index = builder_.CreateSExt(index, wide);
+  Value* scaled = builder_.CreateMul(index, llvm::ConstantInt::get(wide, static_cast<std::uint64_t>(stride)));
+  Value*& sum = is_vector(index) ? sums.by_lane : sums.common;
+  sum = sum == nullptr ? scaled : builder_.CreateAdd(sum, scaled);
+}
+
+// j = panel · a + r with 0 ≤ r < panel lies at a · strides.panel + r. Usually loops run panel by panel, so that a is a
+// form and r a number or a lane; else both are computed, once for all lanes where these stay within one panel.
+Affine KernelEmitter::in_panels(const loop::Subscript& subscript, const loop::Array& array,
+                                const loop::Strides& strides, Indirection& indirect) {
+  Affine whole, rest = Affine::of(subscript.offset.constant);
+  std::int64_t divisor = array.panel;  // of what varies in the rest
+  for (const Term& term : subscript.offset.terms) {
+    const Variable& of = variable(term.axis);
+    const std::int64_t steps_by = term.coefficient * of.divisor;
+    const bool is_number = llvm::isa<llvm::ConstantInt>(of.value);
+    const bool is_whole = !is_number && of.lane_step == 0 && steps_by % array.panel == 0;
+    Affine& part = is_whole ? whole : rest;
+    part = part + Affine::axis(term.axis, term.coefficient);
+    if (!is_whole && !is_number) divisor = std::gcd(divisor, steps_by);
   }
-  return sums;
+  const Split within = split(rest);
+  const std::int64_t step = lane_step(rest), last = within.constant + step * (lanes_ - 1);
+  const bool in_one = subscript.through == loop::no_temp && (within.constant & -divisor) == (last & -divisor);
+  if (in_one && within.varying == nullptr) {
+    const std::int64_t begin = within.constant & -array.panel;
+    return (whole + begin) * (strides.panel / array.panel) + (rest - begin);
+  }
+  Value* index = affine(subscript.offset);
+  if (in_one) {
+    indirect.lane_stride += step;
+  } else if (step != 0) {
+    index = builder_.CreateAdd(spread(builder_, index, lanes_), lane_numbers(builder_.getInt64Ty(), lanes_, step));
+  }
+  if (subscript.through != loop::no_temp) {
+    Value* through = temp(subscript.through);
+    if (is_vector(through)) index = spread(builder_, index, lanes_);
+    through = builder_.CreateSExt(through, is_vector(through) ? index->getType() : builder_.getInt64Ty());
+    if (is_vector(index)) through = spread(builder_, through, lanes_);
+    index = builder_.CreateAdd(index, through);
+  }
+  const auto mask = static_cast<std::uint64_t>(array.panel - 1);
+  add_index(indirect, builder_.CreateLShr(index, static_cast<std::uint64_t>(std::countr_one(mask))), strides.panel);
+  add_index(indirect, builder_.CreateAnd(index, mask), 1);
+  return {};
 }
 
 Place KernelEmitter::place_of(loop::ArrayId id, const std::vector<loop::Subscript>& at) {
   const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(id)];
   const Storage& storage = names_.arrays[static_cast<std::size_t>(id)];
-  const std::vector<std::int64_t> strides = strides_of(id);
-  const Affine linear = in_elements(at, strides);
-  const Indirection indirect = indirection_of(at, strides);
+  const loop::Strides strides = strides_of(id);
+  Indirection indirect;
+  Affine linear;
+  for (std::size_t axis = 0; axis < at.size(); ++axis) {
+    if (array.panel > 0 && axis + 1 == at.size()) {
+      linear = linear + in_panels(at[axis], array, strides, indirect);
+      continue;
+    }
+    linear = linear + at[axis].offset * strides.axes[axis];
+    if (at[axis].through != loop::no_temp) add_index(indirect, temp(at[axis].through), strides.axes[axis]);
+  }
   const Split offset = split(linear);
 
   Place place;
   place.type = array.dtype;
   place.lanes = lanes_;
   place.lane_offsets = indirect.by_lane;
-  place.lane_stride = lane_step(linear) + (storage.lanes > 1 ? 1 : 0);
+  place.lane_stride = lane_step(linear) + indirect.lane_stride + (storage.lanes > 1 ? 1 : 0);
   if (array.role == loop::Array::Role::local && offset.varying == nullptr && indirect.is_none()) {
     const std::int64_t elements = count(array.shape, module_.program.largest_batch) * storage.lanes;
     const std::int64_t last = offset.constant + place.lane_stride * (lanes_ - 1);

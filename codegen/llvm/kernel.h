@@ -13,6 +13,7 @@
 
 #include "codegen/llvm/access.h"
 #include "ir/loop.h"
+#include "ir/loop_layout.h"
 
 namespace descent::codegen {
 
@@ -47,6 +48,7 @@ class KernelEmitter {
     llvm::Value* value = nullptr;
     std::int64_t lane_step = 0;
     int depth = 0;
+    std::int64_t divisor = 1;  // of every value of lane 0 that it takes
   };
   struct Names {
     std::vector<Storage> arrays;
@@ -78,13 +80,14 @@ class KernelEmitter {
   llvm::Value* value_of(const loop::Load& load);
   llvm::Value* value_of(const loop::Operation& operation, DType type);
   Place place_of(loop::ArrayId array, const std::vector<loop::Subscript>& at);
-  std::vector<std::int64_t> strides_of(loop::ArrayId array) const;
   struct Indirection {
     llvm::Value* common = nullptr;
     llvm::Value* by_lane = nullptr;
-    bool is_none() const { return common == nullptr && by_lane == nullptr; }
+    std::int64_t lane_stride = 0;  // beside what the form of the place has
+    bool is_none() const { return common == nullptr && by_lane == nullptr && lane_stride == 0; }
   };
-  Indirection indirection_of(const std::vector<loop::Subscript>& at, const std::vector<std::int64_t>& strides);
+  loop::Strides strides_of(loop::ArrayId array) const;
+  void add_index(Indirection& sums, llvm::Value* index, std::int64_t stride);
   // An affine form in lane 0, as i64: `varying` (null when there is none) + `constant`.
   struct Split {
     llvm::Value* varying = nullptr;
@@ -93,6 +96,10 @@ class KernelEmitter {
   Split split(const Affine& form);
   llvm::Value* affine(const Affine& form);
   std::int64_t lane_step(const Affine& form) const;
+  // Where the last subscript of an array in panels goes: a form where that is one, the rest as an indirection.
+  Affine in_panels(const loop::Subscript& subscript, const loop::Array& array, const loop::Strides& strides,
+                   Indirection& indirect);
+  std::int64_t divisor_of(const loop::Bound& bound) const;
   llvm::Value* bound(const loop::Bound& bound);
   llvm::Value* smallest(const std::vector<loop::Bound>& bounds);
   Variable& variable(AxisId id) { return names_.variables[static_cast<std::size_t>(id)]; }

@@ -6,6 +6,7 @@
 #include "driver/commands/table.h"
 #include "fmt/format.h"
 #include "ir/loop.h"
+#include "ir/loop_layout.h"
 
 namespace descent::command {
 namespace {
@@ -52,7 +53,7 @@ std::int64_t state_bytes(const Program& program) {
   std::int64_t bytes = 0;
   for (const loop::Buffer& buffer : program.loop().buffers) {
     if (buffer.storage != loop::Buffer::Storage::state) continue;
-    bytes += count(buffer.type.shape, program.largest_batch()) * size_of(buffer.type.dtype);
+    bytes += loop::stored_bytes(buffer, program.largest_batch());
   }
   return bytes;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ir/loop_layout.h"
 #include "ir/loop_ranges.h"
 #include "ir/match.h"
 
@@ -63,7 +64,7 @@ std::int64_t cost_of(const Program& program, const Steps& steps, const Trust& tr
 }
 
 std::int64_t bytes_of(const Program& program, const Buffer& buffer) {
-  const std::int64_t elements = count(buffer.type.shape, program.largest_batch);
+  const std::int64_t elements = stored_count(buffer.type.shape, buffer.panel, program.largest_batch);
   return elements > most_bytes ? most_bytes + 1 : elements * size_of(buffer.type.dtype);
 }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "ir/loop_layout.h"
 #include "runtime/core/float_mode.h"
 #include "runtime/core/threads.h"
 
@@ -15,7 +16,7 @@ namespace descent::test {
 namespace {
 
 std::int64_t bytes_of(const loop::Program& program, const loop::Buffer& buffer) {
-  return count(buffer.type.shape, program.largest_batch) * size_of(buffer.type.dtype);
+  return loop::stored_bytes(buffer, program.largest_batch);
 }
 
 bool is_placed(const loop::Buffer& buffer) {
@@ -94,15 +95,16 @@ Memory filled(const loop::Program& program, const std::string& name, std::uint64
   memory.arena.resize(static_cast<std::size_t>(program.arena_bytes));
   for (const loop::Buffer& buffer : program.buffers) {
     if (!is_placed(buffer)) continue;
-    fill(memory.arena.data() + buffer.offset, buffer.type, count(buffer.type.shape, program.largest_batch), draw,
-         random);
+    fill(memory.arena.data() + buffer.offset, buffer.type,
+         loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch), draw, random);
   }
   const auto make = [&](const std::vector<loop::BufferId>& ids) {
     std::vector<Bytes> blocks;
     for (loop::BufferId id : ids) {
       const loop::Buffer& buffer = program.buffers[static_cast<std::size_t>(id)];
       Bytes& block = blocks.emplace_back(static_cast<std::size_t>(bytes_of(program, buffer)));
-      fill(block.data(), buffer.type, count(buffer.type.shape, program.largest_batch), draw, random);
+      fill(block.data(), buffer.type, loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch), draw,
+           random);
     }
     return blocks;
   };
@@ -128,7 +130,7 @@ std::string difference(const loop::Program& program, const loop::Buffer& buffer,
                        const std::byte* b) {
   const DType type = buffer.type.dtype;
   const auto size = static_cast<std::size_t>(size_of(type));
-  const std::int64_t elements = count(buffer.type.shape, program.largest_batch);
+  const std::int64_t elements = loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch);
   for (std::int64_t i = 0; i < elements; ++i) {
     Word x, y;
     std::memcpy(&x.bits, a + i * size_of(type), size);
@@ -161,7 +163,7 @@ loop::Program program_of(loop::Kernel kernel, std::int64_t largest_batch) {
   for (int i = 0; i < kernel.parameters; ++i) {
     const loop::Array& array = kernel.arrays[static_cast<std::size_t>(i)];
     call.buffers.push_back(i);
-    program.buffers.push_back({loop::Buffer::Storage::state, array.name, {array.dtype, array.shape, {}}, -1});
+    program.buffers.push_back({loop::Buffer::Storage::state, array.name, {array.dtype, array.shape, {}}, -1, array.panel});
   }
   program.kernels.push_back(std::move(kernel));
   program.entries.push_back({"run", {}, {}, {call}});

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "frontend/frontend.h"
+#include "ir/loop_layout.h"
 #include "ir/match.h"
 #include "passes/differentiate.h"
 #include "tests/support/graph_run.h"
@@ -132,7 +133,9 @@ Memory memory_of(const loop::Program& program, const Graph& graph, const Start& 
   for (const auto& [name, value] : start.states) {
     for (const loop::Buffer& buffer : program.buffers) {
       if (buffer.storage != loop::Buffer::Storage::state || buffer.name != name + suffix) continue;
-      put(value, buffer.type, memory.arena, buffer.offset);
+      Bytes dense = block(buffer);
+      put(value, buffer.type, dense, 0);
+      loop::store_dense(buffer, largest_rows, dense.data(), memory.arena.data());
     }
   }
   return memory;
@@ -163,8 +166,8 @@ Results results_of(const Graph& graph, const loop::Program& program, const Memor
     if (update == nullptr) continue;
     for (const loop::Buffer& buffer : program.buffers) {
       if (buffer.storage != loop::Buffer::Storage::state || buffer.name != update->state) continue;
-      const auto begin = memory.arena.begin() + buffer.offset;
-      const Bytes bytes(begin, begin + count(buffer.type.shape, 1) * size_of(buffer.type.dtype));
+      Bytes bytes(static_cast<std::size_t>(count(buffer.type.shape, 1) * size_of(buffer.type.dtype)));
+      loop::load_dense(buffer, 1, memory.arena.data(), bytes.data());
       results.emplace_back("state " + buffer.name, unpack(bytes, buffer.type, 1, 1));
     }
   }

@@ -2,6 +2,7 @@
 // code on 1, 2 and 3 forced threads.
 #include <catch2/catch.hpp>
 
+#include "ir/loop_layout.h"
 #include "tests/support/graph_generator.h"
 #include "tests/support/graph_run.h"
 #include "tests/support/loop_run.h"
@@ -29,7 +30,9 @@ Memory memory_for(const loop::Program& program, const GeneratedValues& values) {
   }
   for (const loop::Buffer& buffer : program.buffers) {
     if (buffer.storage != loop::Buffer::Storage::state || !values.states.count(buffer.name)) continue;
-    put(values.states.at(buffer.name), buffer.type, memory.arena, buffer.offset);
+    Bytes dense(static_cast<std::size_t>(count(buffer.type.shape, largest) * size_of(buffer.type.dtype)));
+    put(values.states.at(buffer.name), buffer.type, dense, 0);
+    loop::store_dense(buffer, largest, dense.data(), memory.arena.data());
   }
   return memory;
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
+#include "ir/loop_layout.h"
 #include "runtime/core/float_mode.h"
 #include "runtime/core/threads.h"
 #include "tests/support/graph_run.h"
@@ -47,7 +48,7 @@ Bytes states_in(const loop::Program& program, const std::byte* arena) {
   std::int64_t end = 0;
   for (const loop::Buffer& buffer : program.buffers) {
     if (buffer.storage != loop::Buffer::Storage::state) continue;
-    end = std::max(end, buffer.offset + count(buffer.type.shape, 1) * size_of(buffer.type.dtype));
+    end = std::max(end, buffer.offset + loop::stored_bytes(buffer, 1));
   }
   return Bytes(arena, arena + end);
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "frontend/frontend.h"
+#include "ir/loop_layout.h"
 #include "runtime/core/threads.h"
 #include "runtime/data/csv.h"
 #include "tests/support/cross_run.h"
@@ -73,9 +74,9 @@ Weights weights_in(const loop::Program& program, const Bytes& arena, const Bytes
   Weights weights{{}, loss};
   for (const loop::Buffer& buffer : program.buffers) {
     if (buffer.storage != loop::Buffer::Storage::state) continue;
-    auto begin = arena.begin() + buffer.offset;
-    weights.states.insert(weights.states.end(), begin,
-                          begin + count(buffer.type.shape, batch) * size_of(buffer.type.dtype));
+    Bytes dense(static_cast<std::size_t>(count(buffer.type.shape, batch) * size_of(buffer.type.dtype)));
+    loop::load_dense(buffer, batch, arena.data(), dense.data());
+    weights.states.insert(weights.states.end(), dense.begin(), dense.end());
   }
   return weights;
 }

@@ -18,7 +18,7 @@ buffer x : f32[batch, 2] input
 buffer w : f32[2, 3] state at 64
 buffer h : f32[batch, 3] arena at 128
 buffer label : i32[batch] in 0 ..< 10 input
-buffer table : f32[10, 3] state at 192
+buffer table : f32[10, 3] panel 2 state at 192
 
 # hidden = linear(x, 3)
 #   xor.descent:7
@@ -40,7 +40,7 @@ kernel hidden(read x : f32[batch, 2], read w : f32[2, 3], write h : f32[batch, 3
   }
 }
 
-kernel look_up(read label : i32[batch], read table : f32[10, 3], update h : f32[batch, 3], index t) {
+kernel look_up(read label : i32[batch], read table : f32[10, 3] panel 2, update h : f32[batch, 3], index t) {
   serial b in 0 ..< batch // 2 * 2 step 2 {
     unrolled u in 0 ..< 2 {
       let t0 = batch > index(3*t + b)

@@ -2,6 +2,7 @@
 // the machine asks for.
 #include <catch2/catch.hpp>
 
+#include "ir/loop_layout.h"
 #include "tests/support/graph_run.h"
 
 namespace descent {
@@ -178,6 +179,49 @@ parallel j in 0 ..< 48 step 16
     unrolled i_2 in 0 ..< 4
       vector j_2 in 0 ..< 16
 )");
+}
+
+// A dense layer's step: y = x w, w -= 0.125 xᵀ d.
+Model step_model() {
+  return passes_or_fail(parse_or_fail(
+      "step",
+      "descent graph 1\nmodel m\nstate w : f32[24, 37] parameter\nstate m : f32[24, 37] optimizer\nentry step {\n"
+      "  %x = input x : f32[batch, 24]\n  %d = input d : f32[batch, 37]\n  %w = state w : f32[24, 37]\n"
+      "  %m = state m : f32[24, 37]\n"
+      "  %y = sweep [b < batch, j < 37, k < 24] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 37]\n"
+      "  %g = sweep [k < 24, j < 37, b < batch] sum at [k, j] { %x[b, k] * %d[b, j] } : f32[24, 37]\n"
+      "  %n = sweep [k < 24, j < 37] { 0.5 * %m[k, j] + %g[k, j] } : f32[24, 37]\n"
+      "  %v = sweep [k < 24, j < 37] { %w[k, j] - 0.125 * %n[k, j] } : f32[24, 37]\n"
+      "  update m = %n\n  update w = %v\n  output y = %y\n}\n"));
+}
+
+TEST_CASE("weights and moments lie as their kernels want them, and are updated on the gradient's tile") {
+  const Model model = step_model();
+  const loop::Program program = lowered(model, 32 << 10, 512 << 10, 8, 40);
+  for (const loop::Buffer& buffer : program.buffers) {
+    CAPTURE(buffer.name);
+    CHECK((buffer.panel > 0) == (buffer.storage == loop::Buffer::Storage::state));
+    CHECK(buffer.storage != loop::Buffer::Storage::arena);  // no gradient is stored
+  }
+  CHECK(program.kernels.size() == 2);
+
+  // The same bits as the plain loops, after two steps.
+  const loop::Program plain = lowered(model, 32 << 10, 512 << 10, 1, 40);
+  std::vector<std::vector<std::byte>> states[2];
+  for (const auto& [which, one] : {std::pair{0, &program}, std::pair{1, &plain}}) {
+    loop::Interpreter interpreter(*one);
+    for (const std::int64_t batch : {40, 7}) {
+      run_entry(
+          *one, [&](const auto& e, auto b, const auto& in, const auto& out) { interpreter.run(e, b, in, out); }, "step",
+          batch, random_inputs(model.entries[0], batch, 5));
+    }
+    for (const loop::Buffer& buffer : one->buffers) {
+      if (buffer.storage != loop::Buffer::Storage::state) continue;
+      auto& dense = states[which].emplace_back(24 * 37 * 4);
+      loop::load_dense(buffer, 1, interpreter.arena().data(), dense.data());
+    }
+  }
+  CHECK(states[0] == states[1]);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Fusion: what joins, what must not, and that the bits never show it.
 #include <catch2/catch.hpp>
 
+#include "ir/loop_layout.h"
 #include "passes/fuse.h"
 #include "tests/support/graph_generator.h"
 #include "tests/support/graph_run.h"
@@ -47,8 +48,8 @@ Bits run(const loop::Program& program, std::int64_t batch, const Values& values)
       program.entries[0].name, batch, values);
   for (const loop::Buffer& buffer : program.buffers) {
     if (buffer.storage != loop::Buffer::Storage::state) continue;
-    const auto begin = interpreter.arena().begin() + buffer.offset;
-    bits.outputs.emplace_back(begin, begin + count(buffer.type.shape, 1) * size_of(buffer.type.dtype));
+    std::vector<std::byte>& dense = bits.outputs.emplace_back(count(buffer.type.shape, 1) * size_of(buffer.type.dtype));
+    loop::load_dense(buffer, 1, interpreter.arena().data(), dense.data());
   }
   return bits;
 }

@@ -2,6 +2,7 @@
 // whose carried values change places.
 #include <catch2/catch.hpp>
 
+#include "ir/loop_layout.h"
 #include "tests/support/graph_run.h"
 
 namespace descent {
@@ -15,7 +16,7 @@ loop::Program spread_out(loop::Program program) {
   for (loop::Buffer& buffer : program.buffers) {
     if (buffer.offset < 0) continue;
     buffer.offset = at;
-    at += (count(buffer.type.shape, program.largest_batch) * size_of(buffer.type.dtype) + 63) / 64 * 64;
+    at += (loop::stored_bytes(buffer, program.largest_batch) + 63) / 64 * 64;
   }
   program.arena_bytes = at;
   return program;
@@ -31,7 +32,7 @@ std::vector<float> state(const loop::Program& program, loop::Interpreter& interp
   for (const loop::Buffer& buffer : program.buffers) {
     if (buffer.storage != loop::Buffer::Storage::state || buffer.name != name) continue;
     std::vector<float> values(static_cast<std::size_t>(count(buffer.type.shape, 1)));
-    std::memcpy(values.data(), &interpreter.arena()[static_cast<std::size_t>(buffer.offset)], values.size() * 4);
+    loop::load_dense(buffer, 1, interpreter.arena().data(), reinterpret_cast<std::byte*>(values.data()));
     return values;
   }
   FAIL("no state " << name);
