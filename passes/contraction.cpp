@@ -64,9 +64,11 @@ std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 class ContractionPlan {
  public:
-  ContractionPlan(const Sweep& sweep, const Machine& machine, std::int64_t largest_batch, const Layouts& layouts,
-                  Schedule& plan)
+  ContractionPlan(const Sweep& sweep, const Graph& graph, const Shape& result, const Machine& machine,
+                  std::int64_t largest_batch, const Layouts& layouts, Schedule& plan)
       : sweep_(sweep),
+        graph_(graph),
+        result_(result),
         machine_(machine),
         largest_batch_(largest_batch),
         layouts_(layouts),
@@ -138,11 +140,15 @@ class ContractionPlan {
     return elements;
   }
 
+  bool is_strided(const Read& read, AxisId axis) const {
+    return stride_of(read.at, graph_.type(read.tensor).shape, axis) == Stride::far;
+  }
+
   // Does every read of the factor that steps with the axis step through neighbours?
   bool is_contiguous(std::size_t factor, AxisId axis) const {
     for (ScalarId id : reads_of(sweep_.body)) {
       if (!members_[factor][static_cast<std::size_t>(id)]) continue;
-      if (stride_of(std::get<Read>(sweep_.body[id].node).at, axis) == Stride::far) return false;
+      if (is_strided(std::get<Read>(sweep_.body[id].node), axis)) return false;
     }
     return true;
   }
@@ -177,7 +183,7 @@ class ContractionPlan {
   void try_tiles(AxisId vector, std::optional<AxisId> row) {
     const std::optional<std::size_t> right = right_factor(vector, row);
     if (row && !right) return;
-    const Stride store = stride_of(sweep_.landing, vector);
+    const Stride store = stride_of(sweep_.landing, result_, vector);
     const double stored = points_ / terms_ * (store == Stride::one ? contiguous_cost : strided_cost);
     const double left_strided = strided_penalty(vector, right);
     const std::int64_t most_rows = row ? std::min(most_tile_rows, extent(*row)) : 1;
@@ -257,6 +263,8 @@ class ContractionPlan {
   }
 
   const Sweep& sweep_;
+  const Graph& graph_;
+  const Shape& result_;
   const Machine& machine_;
   std::int64_t largest_batch_;
   const Layouts& layouts_;
@@ -275,9 +283,10 @@ bool is_contraction(const Sweep& sweep) {
          sweep.order->kind == Order::Kind::chain && !reduced_axes(sweep).empty() && why_scatters(sweep).empty();
 }
 
-void plan_contraction(const Sweep& sweep, const std::vector<AxisId>& candidates, const Machine& machine,
-                      std::int64_t largest_batch, const Layouts& layouts, Schedule& plan) {
-  ContractionPlan(sweep, machine, largest_batch, layouts, plan).choose(candidates);
+void plan_contraction(const Sweep& sweep, const Graph& graph, const Shape& result,
+                      const std::vector<AxisId>& candidates, const Machine& machine, std::int64_t largest_batch,
+                      const Layouts& layouts, Schedule& plan) {
+  ContractionPlan(sweep, graph, result, machine, largest_batch, layouts, plan).choose(candidates);
 }
 
 }  // namespace descent

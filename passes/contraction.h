@@ -27,9 +27,10 @@ namespace descent {
 // Is the sweep such a sum, added up in one chain?
 bool is_contraction(const Sweep& sweep);
 
-// Sets the vector and row axes (of `candidates`), the tile, the blocks and the packing of a contraction; `plan` already
-// has its serial axes and its lanes, more than one.
-void plan_contraction(const Sweep& sweep, const std::vector<AxisId>& candidates, const Machine& machine,
-                      std::int64_t largest_batch, const Layouts& layouts, Schedule& plan);
+// Sets the vector and row axes (of `candidates`), the tile, the blocks and the packing of a contraction whose result
+// has this shape; `plan` already has its serial axes and its lanes, more than one.
+void plan_contraction(const Sweep& sweep, const Graph& graph, const Shape& result,
+                      const std::vector<AxisId>& candidates, const Machine& machine, std::int64_t largest_batch,
+                      const Layouts& layouts, Schedule& plan);
 
 }  // namespace descent

@@ -275,9 +275,9 @@ class ModelLowering {
     Home home = home_for(frame, node.results[0]);
     SweepJob job = job_for(frame, sweep, value.type, home, value.name.empty() ? "sweep" : value.name);
     job.origin = node.origin;
-    emit(frame, job, plan(sweep, frame, value.type.dtype, home));
+    emit(frame, job, plan(sweep, frame, value.type, home));
   }
-  Schedule plan(const Sweep& sweep, const Frame& frame, DType type, const Home& result) const {
+  Schedule plan(const Sweep& sweep, const Frame& frame, const TensorType& type, const Home& result) const {
     const Layouts layouts{buffer(result.buffer).panel,
                           [&](ValueId value) { return buffer(frame.homes.at(value).buffer).panel; }};
     return schedule(sweep, *frame.graph, type, options_.machine, lanes_of(options_), options_.largest_batch, layouts);
@@ -297,7 +297,7 @@ class ModelLowering {
     if (from.buffer == target.buffer && from.prefix == target.prefix) return;
     Sweep sweep = slice_of(*frame.graph, value, {});
     SweepJob job = job_for(frame, sweep, frame.graph->type(value), target, name);
-    emit(frame, job, plan(sweep, frame, frame.graph->type(value).dtype, target));
+    emit(frame, job, plan(sweep, frame, frame.graph->type(value), target));
   }
 
   void emit(Frame& frame, const SweepJob& job, const Schedule& schedule) {

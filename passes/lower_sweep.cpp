@@ -49,7 +49,7 @@ class SweepLowering {
       fill();
       scatter();
     } else {
-      if (!lands_everywhere(sweep_, job_.type.shape)) fill();
+      if (!covers(sweep_, job_.type.shape)) fill();
       loops_.panels([this] { panel(); });
     }
     return {std::move(k_).finish(), buffers_};

@@ -18,7 +18,7 @@ bool is_power_of_two(std::int64_t number) { return number > 0 && (number & (numb
 class Vote {
  public:
   Vote(const Model& model, const Machine& machine, int lanes, std::int64_t largest_batch)
-      : model_(model), machine_(machine), lanes_(lanes), largest_batch_(largest_batch) {
+      : machine_(machine), lanes_(lanes), largest_batch_(largest_batch) {
     for (const StateDeclaration& state : model.states) state_ids_[state.name] = add(state.type.shape);
     for (const Graph& entry : model.entries) name_values(entry);
     for (const Graph& entry : model.entries) count_votes(entry);
@@ -73,13 +73,13 @@ class Vote {
       const Sweep* sweep = std::get_if<Sweep>(&node.op);
       if (!sweep) continue;
       const Id result = id_of(graph, node.results[0]);
-      if (is_contraction(*sweep)) count_votes(graph, *sweep, result, graph.type(node.results[0]).dtype);
+      if (is_contraction(*sweep)) count_votes(graph, *sweep, result, graph.type(node.results[0]));
       if (sweep->combiner == Combiner::none && tensors_[result].is_state) join_states(graph, *sweep, result);
     }
   }
 
-  void count_votes(const Graph& graph, const Sweep& sweep, Id result, DType dtype) {
-    const Schedule plan = schedule(sweep, graph, dtype, machine_, lanes_, largest_batch_, {});
+  void count_votes(const Graph& graph, const Sweep& sweep, Id result, const TensorType& type) {
+    const Schedule plan = schedule(sweep, graph, type, machine_, lanes_, largest_batch_, {});
     if (!plan.vector || !plan.row) return;
     const auto steps_with = [](const std::vector<Index>& at, AxisId axis) {
       return !at.empty() && at.back() == Index{Affine::axis(axis), no_scalar};
@@ -123,7 +123,6 @@ class Vote {
     return fits && most->first > 1 ? most->first : 0;
   }
 
-  const Model& model_;
   const Machine& machine_;
   int lanes_;
   std::int64_t largest_batch_;

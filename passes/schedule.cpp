@@ -71,26 +71,27 @@ int widest_element(const Sweep& sweep, const Graph& graph, DType result) {
 }
 
 // Contiguous traffic speaks for an axis, strided traffic against it.
-int worth(const Sweep& sweep, AxisId axis) {
+int worth(const Sweep& sweep, const Graph& graph, const Shape& result, AxisId axis) {
   constexpr int store_weight = 2, strided_cost = 3;
-  Stride store = stride_of(sweep.landing, axis);
+  Stride store = stride_of(sweep.landing, result, axis);
   int score = store == Stride::one ? store_weight : -store_weight;
   for (const Read* read : reads(sweep)) {
     bool indirect =
         std::any_of(read->at.begin(), read->at.end(), [](const Index& i) { return i.through != no_scalar; });
-    Stride stride = stride_of(read->at, axis);
+    Stride stride = stride_of(read->at, graph.type(read->tensor).shape, axis);
     score += stride == Stride::far ? -strided_cost : (stride == Stride::one && !indirect ? 1 : 0);
   }
   return score;
 }
 
-std::optional<AxisId> choose_vector(const Sweep& sweep, const std::vector<AxisId>& candidates) {
+std::optional<AxisId> choose_vector(const Sweep& sweep, const Graph& graph, const Shape& result,
+                                    const std::vector<AxisId>& candidates) {
   std::optional<AxisId> best;
   int best_worth = 0;
   for (AxisId axis : candidates) {
     Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
     if (!extent.is_batch() && extent.size < 2) continue;
-    int score = worth(sweep, axis);
+    int score = worth(sweep, graph, result, axis);
     if (score > best_worth) best = axis, best_worth = score;
   }
   return best;
@@ -109,15 +110,18 @@ bool runs_by_panels(const Sweep& sweep, const std::vector<AxisId>& candidates) {
 
 }  // namespace
 
-Stride stride_of(const std::vector<Index>& at, AxisId axis) {
-  if (!uses(at, axis)) return Stride::none;
-  for (std::size_t d = 0; d + 1 < at.size(); ++d) {
+Stride stride_of(const std::vector<Index>& at, const Shape& shape, AxisId axis) {
+  std::size_t rank = at.size();
+  while (rank > 0 && shape[rank - 1].size == 1) --rank;
+  if (!uses({at.begin(), at.begin() + static_cast<std::ptrdiff_t>(rank)}, axis)) return Stride::none;
+  for (std::size_t d = 0; d + 1 < rank; ++d) {
     if (at[d].offset.coefficient(axis) != 0) return Stride::far;
   }
-  return at.back().offset.coefficient(axis) == 1 && at.back().through == no_scalar ? Stride::one : Stride::far;
+  const Index& last = at[rank - 1];
+  return last.offset.coefficient(axis) == 1 && last.through == no_scalar ? Stride::one : Stride::far;
 }
 
-Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes,
+Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& result, const Machine& machine, int lanes,
                   std::int64_t largest_batch, const Layouts& layouts) {
   Schedule plan;
   plan.scatters = !why_scatters(sweep).empty();
@@ -131,17 +135,20 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Ma
   std::vector<AxisId> candidates = plan.free;
   std::erase_if(candidates, [&](AxisId axis) { return std::count(alone.begin(), alone.end(), axis) == 0; });
 
-  plan.lanes = lanes <= 1 ? 1 : std::max(1, lanes * 4 / widest_element(sweep, graph, result));
+  plan.lanes = lanes <= 1 ? 1 : std::max(1, lanes * 4 / widest_element(sweep, graph, result.dtype));
   if (plan.lanes > 1 && is_contraction(sweep)) {
-    plan_contraction(sweep, candidates, machine, largest_batch, layouts, plan);
+    plan_contraction(sweep, graph, result.shape, candidates, machine, largest_batch, layouts, plan);
   } else if (plan.lanes > 1 && layouts.result > 0 && runs_by_panels(sweep, candidates)) {
     plan.vector = sweep.landing.back().offset.terms[0].axis;
     plan.row = sweep.landing[sweep.landing.size() - 2].offset.terms[0].axis;
     plan.vector_tile = layouts.result;
     plan.masks_rest = true;
   } else if (plan.lanes > 1) {
-    plan.vector = choose_vector(sweep, candidates);
+    plan.vector = choose_vector(sweep, graph, result.shape, candidates);
     if (plan.vector) plan.vector_tile = plan.lanes;
+    // Of a batch anything may be left; one by one that is slow where a point is a long expression.
+    plan.masks_rest = plan.vector && sweep.combiner == Combiner::none && !plan.scatters &&
+                      sweep.axes[static_cast<std::size_t>(*plan.vector)].extent.is_batch();
   }
   std::erase_if(plan.free, [&](AxisId axis) { return axis == plan.vector || axis == plan.row; });
   put_apart_first(sweep, plan.free);

@@ -56,11 +56,12 @@ struct Layouts {
   std::function<std::int64_t(ValueId)> of;  // absent: all row-major
 };
 // `lanes`: f32 elements of a vector; 1: no vectors.
-Schedule schedule(const Sweep& sweep, const Graph& graph, DType result, const Machine& machine, int lanes,
+Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& result, const Machine& machine, int lanes,
                   std::int64_t largest_batch, const Layouts& layouts);
 
-// How memory is walked when `axis` steps by one: not at all, element by element, or in strides.
+// How memory is walked when `axis` steps by one: not at all, element by element, or in strides. Dimensions of one
+// element at the end of a shape, as in [batch, 1], do not count.
 enum class Stride { none, one, far };
-Stride stride_of(const std::vector<Index>& at, AxisId axis);
+Stride stride_of(const std::vector<Index>& at, const Shape& shape, AxisId axis);
 
 }  // namespace descent

@@ -139,18 +139,25 @@ bool may_leave(const Index& index, Extent extent, const std::function<std::int64
   return bounds.low < 0 || bounds.high >= extent.size;
 }
 
-bool lands_everywhere(const Sweep& sweep, const Shape& shape) {
+bool covers(const Sweep& sweep, const Shape& shape) {
   std::vector<bool> seen(sweep.axes.size(), false);
   if (!sweep.guards.empty()) return false;
   for (std::size_t d = 0; d < sweep.landing.size(); ++d) {
     const Index& index = sweep.landing[d];
-    if (index.through != no_scalar || !index.offset.is_axis()) return false;
+    if (index.through != no_scalar) return false;
+    if (shape[d].size == 1 && index.offset == Affine{}) continue;
+    if (!index.offset.is_axis()) return false;
     AxisId axis = index.offset.terms[0].axis;
     if (axis < 0 || seen[static_cast<std::size_t>(axis)]) return false;
     if (sweep.axes[static_cast<std::size_t>(axis)].extent != shape[d]) return false;
     seen[static_cast<std::size_t>(axis)] = true;
   }
   return true;
+}
+
+bool lands_everywhere(const Sweep& sweep, const Shape& shape) {
+  return covers(sweep, shape) && std::all_of(sweep.landing.begin(), sweep.landing.end(),
+                                             [](const Index& index) { return index.offset.is_axis(); });
 }
 
 bool is_view(const Graph& graph, ValueId value) {

@@ -59,6 +59,8 @@ bool may_leave(const Index& index, Extent extent, const std::function<std::int64
 
 // result[i, j, …] = tensor[affine…]: nothing computed, nothing guarded, every place landed on once.
 bool lands_everywhere(const Sweep& sweep, const Shape& shape);
+// Every place is landed on once; a dimension of one element may be left to a constant.
+bool covers(const Sweep& sweep, const Shape& shape);
 bool is_view(const Graph& graph, ValueId value);
 // A read of a view as a read of what it shows; nothing when `read` reads no view or names values outside it.
 std::optional<Read> seen_through(const Graph& graph, const Read& read);

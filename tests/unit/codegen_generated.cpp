@@ -34,6 +34,8 @@ Memory memory_for(const loop::Program& program, const GeneratedValues& values) {
     put(values.states.at(buffer.name), buffer.type, dense, 0);
     loop::store_dense(buffer, largest, dense.data(), memory.arena.data());
   }
+  // Rows beyond the batch keep what was there, whatever the arena's size made of it.
+  for (Bytes& output : memory.outputs) std::fill(output.begin(), output.end(), std::byte{0x5a});
   return memory;
 }
 

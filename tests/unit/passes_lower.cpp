@@ -134,6 +134,26 @@ TEST_CASE("buffers that share bytes never live at the same time") {
   }
 }
 
+TEST_CASE("a tensor of one column runs in vectors over the batch, its end in masked lanes") {
+  const Model model = passes_or_fail(
+      parse_or_fail("column",
+                    "descent graph 1\nmodel m\nentry step {\n  %x = input x : f32[batch, 1]\n"
+                    "  %y = sweep [b < batch] at [b, 0] { exp(%x[b, 0]) } : f32[batch, 1]\n  output y = %y\n}\n"));
+  const loop::Program plain = lower_or_fail(model, 1, 19), program = lower_or_fail(model, 8, 19);
+  REQUIRE(program.kernels.size() == 1);
+  const std::string text = print(program.kernels[0]);
+  CHECK(text.find("parallel b in 0 ..< batch // 8 * 8 step 8 {\n    vector") != std::string::npos);
+  CHECK(text.find("parallel b in batch // 8 * 8 ..< batch step 8 {\n    vector") != std::string::npos);
+  CHECK(text.find("= 0.0\n") == std::string::npos);  // nothing is filled that is written anyway
+  for (std::int64_t batch = 1; batch <= 19; ++batch) {
+    CAPTURE(batch);
+    const Values values = random_inputs(model.entries[0], batch, 3);
+    loop::Interpreter one(plain), eight(program);
+    CHECK(run_entry(program, runner(eight), "step", batch, values) ==
+          run_entry(plain, runner(one), "step", batch, values));
+  }
+}
+
 TEST_CASE("what is too large is refused before machine code is made of it") {
   std::string wide =
       "descent graph 1\nmodel wide\nentry step {\n  %x = input x : f32[batch]\n  %y = sweep [b < batch] { ";
