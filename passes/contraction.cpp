@@ -185,10 +185,10 @@ class ContractionPlan {
     if (row && !right) return;
     const Stride store = stride_of(sweep_.landing, result_, vector);
     const double stored = points_ / terms_ * (store == Stride::one ? contiguous_cost : strided_cost);
-    const double left_strided = strided_penalty(vector, right);
+    const double strided = strided_penalty(vector, right);
     const std::int64_t most_rows = row ? std::min(most_tile_rows, extent(*row)) : 1;
-    for (std::int64_t vectors = 1; vectors <= most_tile_vectors;
-         vectors *= 2) {  // so wide may a panel be; of equal tiles the narrowest
+    // Widths that a panel may have; of equal tiles the narrowest.
+    for (std::int64_t vectors = 1; vectors <= most_tile_vectors; vectors *= 2) {
       for (std::int64_t rows = 1; rows <= most_rows; ++rows) {
         const bool fits = rows * vectors + vectors + 1 <= machine_.vector_registers;
         if (!fits || (vectors > 1 && extent(vector) < vectors * plan_.lanes)) continue;
@@ -197,7 +197,7 @@ class ContractionPlan {
         if (packs) {
           choice.cost += elements(*right) * (is_contiguous(*right, vector) ? contiguous_cost : gathered_cost);
         } else {
-          choice.cost += left_strided * points_ / static_cast<double>(rows);
+          choice.cost += strided * points_ / static_cast<double>(rows);
         }
         if (choice.cost < best_.cost) best_ = choice;
       }
