@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +79,9 @@ struct Reduction {
   std::vector<IndexBinder> over;
   ExpressionRef body;
 };
+
+// Visits the expressions right below, in the order in which they stand.
+void for_each_operand(const Expression& expression, const std::function<void(const Expression&)>& visit);
 
 // sum max min prod mean argmax argmin
 bool is_reduction(std::string_view word);

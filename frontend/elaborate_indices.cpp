@@ -45,27 +45,10 @@ class Uses {
   }
 
   void visit(const ast::Expression& expression) {
-    match(
-        expression.node, [](const ast::Number&) {}, [](const ast::Text&) {},
-        [&](const ast::Name& name) { names_.insert(name.text); }, [&](const ast::Ellipsis&) { names_.insert("..."); },
-        [&](const ast::Unary& node) { visit(*node.operand); },
-        [&](const ast::Binary& node) {
-          visit(*node.left);
-          visit(*node.right);
-        },
-        [&](const ast::Conditional& node) {
-          visit(*node.condition);
-          visit(*node.then);
-          visit(*node.otherwise);
-        },
-        [&](const ast::Call& call) {
-          for (const ast::Argument& argument : call.arguments) visit(*argument.value);
-        },
-        [&](const ast::Subscript& subscript) {
-          for (const ast::ExpressionRef& index : subscript.at) visit(*index);
-          if (subscript.otherwise) visit(*subscript.otherwise);
-        },
-        [&](const ast::Reduction& reduction) { visit(reduction); });
+    if (const auto* name = std::get_if<ast::Name>(&expression.node)) names_.insert(name->text);
+    if (is_ellipsis(expression)) names_.insert("...");
+    if (const auto* reduction = std::get_if<ast::Reduction>(&expression.node)) return visit(*reduction);
+    ast::for_each_operand(expression, [this](const ast::Expression& operand) { visit(operand); });
   }
 
   std::set<std::string> names_;

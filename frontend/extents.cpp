@@ -55,23 +55,9 @@ class Inference {
       : indices_(indices), type_of_(type_of), report_(report) {}
 
   void visit(const ast::Expression& expression) {
-    match(
-        expression.node, [](const ast::Number&) {}, [](const ast::Text&) {}, [](const ast::Name&) {},
-        [](const ast::Ellipsis&) {}, [&](const ast::Unary& node) { visit(*node.operand); },
-        [&](const ast::Binary& node) {
-          visit(*node.left);
-          visit(*node.right);
-        },
-        [&](const ast::Conditional& node) {
-          visit(*node.condition);
-          visit(*node.then);
-          visit(*node.otherwise);
-        },
-        [&](const ast::Call& call) {
-          for (const ast::Argument& argument : call.arguments) visit(*argument.value);
-        },
-        [&](const ast::Subscript& subscript) { visit(subscript, expression.at); },
-        [&](const ast::Reduction& reduction) { visit(reduction); });
+    if (const auto* subscript = std::get_if<ast::Subscript>(&expression.node)) return visit(*subscript, expression.at);
+    if (const auto* reduction = std::get_if<ast::Reduction>(&expression.node)) return visit(*reduction);
+    ast::for_each_operand(expression, [this](const ast::Expression& operand) { visit(operand); });
   }
 
  private:
