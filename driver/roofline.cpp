@@ -70,7 +70,7 @@ class SweepWork {
   // An operation is done once for each point of the axes that its value depends on, not of the whole box.
   double flops() const {
     const Body body = expand(sweep_.body);
-    const std::vector<Axes> axes = axes_of(body);
+    const std::vector<Axes> axes = axes_under(body);
     double flops = sweep_.combiner == Combiner::none ? 0 : points(all_axes());
     for (std::size_t i = 0; i < body.scalars.size(); ++i) {
       const auto* apply = std::get_if<Apply>(&body.scalars[i].node);
@@ -83,7 +83,7 @@ class SweepWork {
 
   // Calls read(tensor, elements at most).
   void reads(const std::function<void(ValueId, double)>& read) const {
-    const std::vector<Axes> axes = axes_of(sweep_.body);
+    const std::vector<Axes> axes = axes_under(sweep_.body);
     for (std::size_t i = 0; i < axes.size(); ++i) {
       const auto* one = std::get_if<Read>(&sweep_.body.scalars[i].node);
       if (one) read(one->tensor, points(axes[i]));
@@ -93,30 +93,6 @@ class SweepWork {
  private:
   using Axes = std::set<AxisId>;
   static constexpr double most_places = 1e6;  // of guards, gone through one by one
-
-  static void add(Axes& axes, const Affine& form) {
-    for (const Term& term : form.terms) {
-      if (term.axis >= 0) axes.insert(term.axis);
-    }
-  }
-
-  // The axes that each scalar depends on.
-  static std::vector<Axes> axes_of(const Body& body) {
-    std::vector<Axes> axes;
-    for (const Scalar& scalar : body.scalars) {
-      Axes own;
-      for (const ScalarId operand : operands_of(scalar)) {
-        const Axes& of_operand = axes[static_cast<std::size_t>(operand)];
-        own.insert(of_operand.begin(), of_operand.end());
-      }
-      if (const auto* form = std::get_if<AxisValue>(&scalar.node)) add(own, form->form);
-      if (const auto* read = std::get_if<Read>(&scalar.node)) {
-        for (const Index& index : read->at) add(own, index.offset);
-      }
-      axes.push_back(std::move(own));
-    }
-    return axes;
-  }
 
   Axes all_axes() const {
     Axes all;

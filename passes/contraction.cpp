@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <set>
 
-#include "ir/match.h"
 #include "passes/sweep_tools.h"
 
 namespace descent {
@@ -21,45 +21,6 @@ constexpr std::int64_t most_tile_rows = 14, most_tile_vectors = 4;
 // A panel that fewer tiles of rows read than this is not worth a copy, unless it saves strided loads.
 constexpr std::int64_t readers_that_pay = 4;
 
-// Which axes each scalar of the body depends on.
-class Dependence {
- public:
-  explicit Dependence(const Sweep& sweep) : rank_(sweep.axes.size()) {
-    for (const Scalar& scalar : sweep.body.scalars) {
-      std::vector<bool> axes(rank_, false);
-      match(
-          scalar.node, [](const Literal&) {}, [&](const AxisValue& value) { mark(axes, value.form); },
-          [](const AxisExtent&) {},
-          [&](const Read& read) {
-            for (const Index& index : read.at) {
-              mark(axes, index.offset);
-              if (index.through != no_scalar) join(axes, index.through);
-            }
-          },
-          [&](const Apply& apply) {
-            for (ScalarId operand : apply.operands) join(axes, operand);
-          });
-      axes_.push_back(std::move(axes));
-    }
-  }
-  bool operator()(ScalarId scalar, AxisId axis) const {
-    return axes_[static_cast<std::size_t>(scalar)][static_cast<std::size_t>(axis)];
-  }
-
- private:
-  static void mark(std::vector<bool>& axes, const Affine& form) {
-    for (const Term& term : form.terms) {
-      if (term.axis >= 0) axes[static_cast<std::size_t>(term.axis)] = true;
-    }
-  }
-  void join(std::vector<bool>& axes, ScalarId scalar) const {
-    for (std::size_t axis = 0; axis < rank_; ++axis) axes[axis] = axes[axis] || (*this)(scalar, static_cast<int>(axis));
-  }
-
-  std::size_t rank_;
-  std::vector<std::vector<bool>> axes_;
-};
-
 std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 class ContractionPlan {
@@ -73,7 +34,7 @@ class ContractionPlan {
         largest_batch_(largest_batch),
         layouts_(layouts),
         plan_(plan),
-        depends_(sweep) {
+        axes_(axes_under(sweep.body)) {
     const Apply& product = std::get<Apply>(sweep.body.scalars.back().node);
     for (std::size_t factor = 0; factor < 2; ++factor) {
       factors_[factor] = product.operands[factor];
@@ -101,7 +62,7 @@ class ContractionPlan {
     plan_.row_tile = best_.rows;
     if (best_.packs) {
       pack();
-    } else if (best_.right && sweep_.guards.empty() && !in_pieces()) {
+    } else if (best_.right && sweep_.guards.empty() && piece_of(sweep_, largest_batch_) == 0) {
       plan_.packing = Packing{*best_.right, 0, extent(plan_.serial[0]), false};
       plan_.masks_rest = true;
     }
@@ -122,11 +83,15 @@ class ContractionPlan {
     return std::max<std::int64_t>(1, extent.is_batch() ? largest_batch_ : extent.size);
   }
 
+  bool steps_with(std::size_t factor, AxisId axis) const {
+    return axes_[static_cast<std::size_t>(factors_[factor])].count(axis) > 0;
+  }
+
   // The factor that steps with the vector axis but not with the rows, when the other one does not step with it.
   std::optional<std::size_t> right_factor(AxisId vector, std::optional<AxisId> row) const {
     for (std::size_t right = 0; right < 2; ++right) {
-      if (!depends_(factors_[right], vector) || depends_(factors_[1 - right], vector)) continue;
-      if (!row || !depends_(factors_[right], *row)) return right;
+      if (!steps_with(right, vector) || steps_with(1 - right, vector)) continue;
+      if (!row || !steps_with(right, *row)) return right;
     }
     return std::nullopt;
   }
@@ -135,7 +100,7 @@ class ContractionPlan {
   double elements(std::size_t factor) const {
     double elements = 1;
     for (AxisId axis = 0; axis < static_cast<AxisId>(sweep_.axes.size()); ++axis) {
-      if (depends_(factors_[factor], axis)) elements *= static_cast<double>(extent(axis));
+      if (steps_with(factor, axis)) elements *= static_cast<double>(extent(axis));
     }
     return elements;
   }
@@ -218,12 +183,6 @@ class ContractionPlan {
     return readers >= readers_that_pay || (readers > 1 && !is_contiguous(right, vector));
   }
 
-  // Is the chain cut (Order::piece)?
-  bool in_pieces() const {
-    const std::int64_t piece = sweep_.order->piece;
-    return piece > 0 && extent(plan_.serial[0]) > piece;
-  }
-
   // Is the factor a tensor whose panels are the tiles of the vector axis?
   bool lies_in_panels(ScalarId factor) const {
     const Read* read = std::get_if<Read>(&sweep_.body[factor].node);
@@ -269,7 +228,7 @@ class ContractionPlan {
   std::int64_t largest_batch_;
   const Layouts& layouts_;
   Schedule& plan_;
-  Dependence depends_;
+  std::vector<std::set<AxisId>> axes_;  // under each scalar of the body
   std::array<ScalarId, 2> factors_{};
   std::array<std::vector<bool>, 2> members_;  // the scalars that each is made of
   double points_ = 1, terms_ = 1;

@@ -124,13 +124,7 @@ class SweepLowering {
     return loop::no_temp;
   }
 
-  // The number of steps of the outermost reduced axis in a piece; 0 when there is only one piece.
-  std::int64_t piece() const {
-    if (!sweep_.order || order().piece == 0 || plan_.serial.empty()) return 0;
-    Extent outermost = sweep_.axes[static_cast<std::size_t>(plan_.serial[0])].extent;
-    std::int64_t steps = outermost.is_batch() ? job_.largest_batch : outermost.size;
-    return steps > order().piece ? order().piece : 0;
-  }
+  std::int64_t piece() const { return piece_of(sweep_, job_.largest_batch); }
 
   // The reduced value of the whole tile: pieces one after another, joined by a chain.
   ArrayId reduce_tile() {
@@ -200,21 +194,22 @@ class SweepLowering {
 
   // Panel by panel: between two of them the sums wait in memory.
   void staged_contraction() {
-    ArrayId sums = declare_sums("sums");
-    if (piece() == 0) {
-      add_panels(std::nullopt, sums);
-    } else {
-      const ArrayId total = declare_sums("total");
-      const Axis& outermost = axis(plan_.serial[0]);
-      k_.loop(LoopKind::serial, outermost.name, Bound::of(0), {Bound::of(outermost.extent)}, piece(),
-              [&](VariableId c) {
-                each_sum([&](const auto& at) { k_.store(sums, at, identity()); });
-                add_panels(c, sums);
-                each_sum([&](const auto& at) { k_.store(total, at, combine(k_.load(total, at), k_.load(sums, at))); });
-              });
-      sums = total;
-    }
+    const ArrayId sums = piece() == 0 ? staged_sums(std::nullopt) : joined_pieces();
     loops_.rows([&] { loops_.elements([&](const auto&) { store_result(k_.load(sums, sum_at())); }); });
+  }
+  ArrayId joined_pieces() {
+    const ArrayId total = declare_sums("total");
+    const Axis& outermost = axis(plan_.serial[0]);
+    k_.loop(LoopKind::serial, outermost.name, Bound::of(0), {Bound::of(outermost.extent)}, piece(), [&](VariableId c) {
+      const ArrayId part = staged_sums(c);
+      each_sum([&](const auto& at) { k_.store(total, at, combine(k_.load(total, at), k_.load(part, at))); });
+    });
+    return total;
+  }
+  ArrayId staged_sums(std::optional<VariableId> start) {
+    const ArrayId sums = declare_sums("sums");
+    add_panels(start, sums);
+    return sums;
   }
   // One sum per row of the block and element of the vector tile, all of them the identity.
   ArrayId declare_sums(const std::string& name) {

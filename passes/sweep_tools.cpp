@@ -87,22 +87,44 @@ std::optional<AxisId> lone_axis(const Affine& form) {
   return form.terms[0].axis;
 }
 
+std::vector<std::set<AxisId>> axes_under(const Body& body) {
+  std::vector<std::set<AxisId>> axes;
+  for (const Scalar& scalar : body.scalars) {
+    std::set<AxisId> own;
+    const auto add = [&](const Affine& form) {
+      for (const Term& term : form.terms) {
+        if (term.axis >= 0) own.insert(term.axis);
+      }
+    };
+    for (ScalarId operand : operands_of(scalar)) {
+      const std::set<AxisId>& of_operand = axes[static_cast<std::size_t>(operand)];
+      own.insert(of_operand.begin(), of_operand.end());
+    }
+    if (const auto* value = std::get_if<AxisValue>(&scalar.node)) add(value->form);
+    if (const auto* read = std::get_if<Read>(&scalar.node)) {
+      for (const Index& index : read->at) add(index.offset);
+    }
+    axes.push_back(std::move(own));
+  }
+  return axes;
+}
+
 std::vector<bool> scalars_under(const Body& body, const std::vector<ScalarId>& roots) {
   std::vector<bool> needed(body.scalars.size(), false);
-  const auto need = [&](ScalarId id) { needed[static_cast<std::size_t>(id)] = true; };
-  for (ScalarId root : roots) need(root);
+  for (ScalarId root : roots) needed[static_cast<std::size_t>(root)] = true;
   for (std::size_t id = body.scalars.size(); id-- > 0;) {  // operands stand before users
     if (!needed[id]) continue;
-    if (const Apply* apply = std::get_if<Apply>(&body.scalars[id].node)) {
-      for (ScalarId operand : apply->operands) need(operand);
-    }
-    if (const Read* read = std::get_if<Read>(&body.scalars[id].node)) {
-      for (const Index& index : read->at) {
-        if (index.through != no_scalar) need(index.through);
-      }
-    }
+    for (ScalarId operand : operands_of(body.scalars[id])) needed[static_cast<std::size_t>(operand)] = true;
   }
   return needed;
+}
+
+std::int64_t piece_of(const Sweep& sweep, std::int64_t largest_batch) {
+  const std::vector<AxisId> reduced = reduced_axes(sweep);
+  if (!sweep.order || sweep.order->piece == 0 || reduced.empty()) return 0;
+  const Extent outermost = sweep.axes[static_cast<std::size_t>(reduced[0])].extent;
+  const std::int64_t steps = outermost.is_batch() ? largest_batch : outermost.size;
+  return steps > sweep.order->piece ? sweep.order->piece : 0;
 }
 
 ScalarId number_of(BodyBuilder& body, const std::vector<Axis>& box, const std::vector<AxisId>& axes,

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ ScalarId append(BodyBuilder& body, const Scalar& scalar, const std::vector<Scala
 // The form of one axis standing alone, shifted or not; nothing when the form is anything else.
 std::optional<AxisId> lone_axis(const Affine& form);
 
+// The sweep's own axes that the value of each scalar of its body depends on.
+std::vector<std::set<AxisId>> axes_under(const Body& body);
 // Of every scalar of the body: do the roots need it?
 std::vector<bool> scalars_under(const Body& body, const std::vector<ScalarId>& roots);
 
@@ -64,6 +67,9 @@ bool covers(const Sweep& sweep, const Shape& shape);
 bool is_view(const Graph& graph, ValueId value);
 // A read of a view as a read of what it shows; nothing when `read` reads no view or names values outside it.
 std::optional<Read> seen_through(const Graph& graph, const Read& read);
+
+// Steps of the outermost reduced axis in a piece of the sum (Order::piece); 0: there is only one piece.
+std::int64_t piece_of(const Sweep& sweep, std::int64_t largest_batch);
 
 // The values of a Graph's inputs, in order.
 std::vector<ValueId> inputs_of(const Graph& graph);
