@@ -43,8 +43,9 @@ Result<std::string> print_graph(const Program& program, const Model* model, cons
                                   program.parts().source->name, options.stage));
   }
   if (!options.kernel.empty()) {
-    return diagnostic("no-such-part", {},
-                      fmt::format("stage '{}' has no kernels yet; loop, llvm and asm do", options.stage));
+    return diagnostic(
+        "no-such-part", {},
+        fmt::format("stage '{}' is printed entry by entry; loop, llvm and asm can show one kernel", options.stage));
   }
   return print(with_entry(*model, options.entry));
 }
@@ -68,6 +69,15 @@ Result<std::string> graph_stage(const Program& program, const InspectOptions& op
 }
 Result<std::string> step_stage(const Program& program, const InspectOptions& options) {
   return print_graph(program, program.step(), options);
+}
+
+Result<std::string> fused_stage(const Program& program, const InspectOptions& options) {
+  if (!program.step() || !options.kernel.empty()) return print_graph(program, program.step(), options);
+  std::vector<FusedCall> calls;  // of all entries: they agree on the layout of their states
+  Result<loop::Program> lowered =
+      lower(*program.step(), lower_options(program.parts(), program.largest_batch()), &calls);
+  if (!lowered) return lowered.errors();
+  return print_fused(*program.step(), calls, options.entry);
 }
 
 loop::Program chosen_part(const Program& program, const InspectOptions& options) {
@@ -94,7 +104,7 @@ struct Stage {
 };
 // The ladder: from what was written to what runs.
 constexpr std::array ladder{
-    Stage{"ast", ast_stage},   Stage{"graph", graph_stage}, Stage{"step", step_stage},
+    Stage{"ast", ast_stage},   Stage{"graph", graph_stage}, Stage{"step", step_stage},    Stage{"fused", fused_stage},
     Stage{"loop", loop_stage}, Stage{"llvm", llvm_stage},   Stage{"asm", assembly_stage},
 };
 

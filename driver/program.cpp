@@ -113,6 +113,14 @@ Result<std::int64_t> batch_for(const Program::Parts& parts, const CompileOptions
                     fmt::format("a batch is between 1 and {} rows, found {}", batch_limit, batch));
 }
 
+}  // namespace
+
+LowerOptions lower_options(const Program::Parts& parts, std::int64_t largest_batch) {
+  return {parts.machine, largest_batch, parts.lanes};
+}
+
+namespace {
+
 // The rest of the road, for texts that begin with a Graph.
 Diagnostics lower_graph(Program::Parts& parts, const CompileOptions& options) {
   Result<std::int64_t> batch = batch_for(parts, options);
@@ -125,7 +133,7 @@ Diagnostics lower_graph(Program::Parts& parts, const CompileOptions& options) {
   if (!step) return step.errors();
   parts.step = std::move(step).value();
   watch.lap();
-  Result<loop::Program> program = lower(*parts.step, {parts.machine, *batch, options.lanes});
+  Result<loop::Program> program = lower(*parts.step, lower_options(parts, *batch));
   if (!program) return program.errors();
   parts.loop = std::move(*program);
   parts.timings.lower = watch.lap();

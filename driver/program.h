@@ -13,6 +13,7 @@
 #include "ir/graph.h"
 #include "ir/loop.h"
 #include "ir/machine.h"
+#include "passes/pipeline.h"
 
 namespace descent {
 
@@ -47,6 +48,9 @@ struct Program::Parts {
 
   const EntryPorts* entry(std::string_view name) const;
 };
+
+// How its Graph is lowered.
+LowerOptions lower_options(const Program::Parts& parts, std::int64_t largest_batch);
 
 // What a text is, by its first line that is neither blank nor a comment.
 enum class TextKind : std::uint8_t { model, graph, loop };

@@ -123,6 +123,8 @@ class GraphPrinter {
     const void* part;
   };
 
+  explicit GraphPrinter(const Remarks& remarks) : remarks_(remarks) {}
+
   void print_entry(const Graph& graph) {
     add(0, fmt::format("entry {} {{", quoted_name(graph.name)), &graph);
     const Names names = names_of_values(graph, false);
@@ -159,7 +161,16 @@ class GraphPrinter {
   }
 
  private:
+  const Remarks& remarks_;
   Origins origins_;
+
+  void remark(int depth, const std::unordered_map<const Node*, std::vector<std::string>>& remarks, const Node& node) {
+    const auto found = remarks.find(&node);
+    if (found == remarks.end()) return;
+    lines_.push_back({});
+    for (const std::string& line : found->second) add(depth, "# " + line);
+  }
+
   static std::string value(const Names& names, ValueId id) {
     const bool known = id >= 0 && id < static_cast<ValueId>(names.size());
     return "%" + (known ? names[static_cast<std::size_t>(id)] : "?");
@@ -187,6 +198,12 @@ class GraphPrinter {
   }
 
   void print(const Graph& graph, const Names& names, const Names& loops, int depth, const Node& node) {
+    remark(depth, remarks_.above, node);
+    print_node(graph, names, loops, depth, node);
+    remark(depth, remarks_.below, node);
+  }
+
+  void print_node(const Graph& graph, const Names& names, const Names& loops, int depth, const Node& node) {
     if (const auto* scan = std::get_if<Scan>(&node.op)) return print(graph, names, loops, depth, node, *scan);
     const std::string operation = match(
         node.op, [](const Input& input) { return "input " + quoted_name(input.name); },
@@ -311,8 +328,8 @@ std::string axis_name(AxisId axis, const Names& axes, const Names& loops) {
   return position < names.size() ? names[position] : "?";
 }
 
-PrintedGraph print_with_places(const Model& model) {
-  GraphPrinter printer;
+PrintedGraph print_with_places(const Model& model, const Remarks& remarks) {
+  GraphPrinter printer(remarks);
   printer.add(0, "descent graph 1");
   printer.add(0, "model " + quoted_name(model.name), &model);
   for (const StateDeclaration& state : model.states) {
@@ -331,7 +348,8 @@ PrintedGraph print_with_places(const Model& model) {
 std::string print(const Model& model) { return print_with_places(model).text; }
 
 std::string print(const Graph& graph) {
-  GraphPrinter printer;
+  const Remarks none;
+  GraphPrinter printer(none);
   printer.print_entry(graph);
   return std::move(printer).finish().text;
 }

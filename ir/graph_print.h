@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "ir/graph.h"
 
@@ -20,8 +21,13 @@ struct PrintedGraph {
   std::unordered_map<const Value*, std::string> value_names;
 };
 
+// Comment lines above and below nodes, an empty line before them.
+struct Remarks {
+  std::unordered_map<const Node*, std::vector<std::string>> above, below;
+};
+
 // Malformed graphs print too, with '?' where something is missing.
-PrintedGraph print_with_places(const Model& model);
+PrintedGraph print_with_places(const Model& model, const Remarks& remarks = {});
 
 // Names of a sweep's axes as they are printed: unique, none empty. `loops`: names of the enclosing scans' axes,
 // innermost first.

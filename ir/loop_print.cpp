@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "ir/loop.h"
 #include "ir/loop_layout.h"
+#include "ir/loop_verify.h"
 #include "ir/loop_walk.h"
 #include "ir/match.h"
 #include "ir/text_literal.h"
@@ -135,6 +137,24 @@ class Placement {
   std::vector<Temp> temps_;
 };
 
+using PrintAffine = std::function<std::string(const Affine&)>;
+
+std::string print_bound(const Bound& bound, const PrintAffine& affine) {
+  if (bound.multiple == 0) return affine(bound.form);
+  const std::string batch =
+      bound.multiple == 1 ? "batch" : fmt::format("batch // {} * {}", bound.multiple, bound.multiple);
+  return bound.form == Affine{} ? batch : fmt::format("{} + {}", affine(bound.form), batch);
+}
+
+// "0 ..< batch // 8 * 8 step 8"
+std::string range_of(const For& loop, const PrintAffine& affine) {
+  std::vector<std::string> ends;
+  for (const Bound& end : loop.end) ends.push_back(print_bound(end, affine));
+  return fmt::format("{} ..< {}{}", print_bound(loop.begin, affine),
+                     ends.size() == 1 ? ends[0] : fmt::format("min({})", joined(ends)),
+                     loop.step == 1 ? "" : fmt::format(" step {}", loop.step));
+}
+
 class KernelPrinter {
  public:
   explicit KernelPrinter(const Kernel& kernel)
@@ -244,24 +264,13 @@ class KernelPrinter {
   }
 
   void loop(const For& loop, int depth) {
-    std::vector<std::string> ends;
-    for (const Bound& end : loop.end) ends.push_back(bound(end));
-    const std::string end = ends.size() == 1 ? ends[0] : fmt::format("min({})", joined(ends));
-    const std::string begin = bound(loop.begin);
+    const std::string range = range_of(loop, [this](const Affine& form) { return affine(form); });
     const std::set<std::string> outside = open_variables_;
     open_variable(loop.variable);
-    line(depth, fmt::format("{} {} in {} ..< {}{} {{", loop::name_of(loop.kind), variable(loop.variable), begin, end,
-                            loop.step == 1 ? "" : fmt::format(" step {}", loop.step)));
+    line(depth, fmt::format("{} {} in {} {{", loop::name_of(loop.kind), variable(loop.variable), range));
     block(loop.body, depth + 1);
     line(depth, "}");
     open_variables_ = outside;
-  }
-
-  std::string bound(const Bound& bound) const {
-    if (bound.multiple == 0) return affine(bound.form);
-    const std::string batch =
-        bound.multiple == 1 ? "batch" : fmt::format("batch // {} * {}", bound.multiple, bound.multiple);
-    return bound.form == Affine{} ? batch : fmt::format("{} + {}", affine(bound.form), batch);
   }
 
   // -- expressions -----------------------------------------------------------------------------------------------
@@ -415,5 +424,11 @@ class ProgramPrinter {
 
 std::string print(const Kernel& kernel) { return KernelPrinter(kernel).run(); }
 std::string print(const Program& program) { return ProgramPrinter(program).run(); }
+
+std::string spell(const Kernel& kernel, const For& loop) {
+  const auto affine = [&](const Affine& form) { return spell(kernel, form); };
+  return fmt::format("{} {} in {}", name_of(loop.kind), kernel.variables[static_cast<std::size_t>(loop.variable)],
+                     range_of(loop, affine));
+}
 
 }  // namespace descent::loop

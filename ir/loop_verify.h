@@ -21,5 +21,7 @@ std::vector<std::string> why_dependent(const Kernel& kernel, const For& loop, Ra
 // "y[@… + 2*i - 1, b]" for messages.
 std::string spell(const Kernel& kernel, ArrayId array, const std::vector<Subscript>& at);
 std::string spell(const Kernel& kernel, const Affine& form);
+// "parallel b in 0 ..< batch step 8".
+std::string spell(const Kernel& kernel, const For& loop);
 
 }  // namespace descent::loop

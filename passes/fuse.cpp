@@ -21,6 +21,7 @@ using loop::Statement;
 
 // More than this in one kernel costs a back end more time than a call costs at run time.
 constexpr std::size_t most_temps = 512, most_parameters = 24;
+constexpr const char* too_large = "together they are too large";
 
 bool same_bounds(const For& a, const For& b) {
   return a.kind == b.kind && a.begin == b.begin && a.end == b.end && a.step == b.step;
@@ -118,34 +119,47 @@ class LoopFusion {
  public:
   LoopFusion(const Kernel& kernel, Ranges ranges) : kernel_(kernel), ranges_(std::move(ranges)) {}
 
-  // Puts `second` behind `first`, its loops into those of `first` where they fit. At the top all of them must.
-  bool merge(Block& first, const Block& second, bool is_top) {
+  // Puts `second` behind `first`, every loop of it into a loop of `first`; the result says why one does not fit.
+  std::string merge_all(Block& first, const Block& second) {
     for (const Statement& statement : second) {
       const For* loop = std::get_if<For>(&statement.node);
-      if (loop && attach(first, statement, *loop)) continue;
-      if (loop && is_top) return false;
-      first.push_back(statement);
+      if (!loop) {
+        first.push_back(statement);
+      } else if (const std::string why_not = attach(first, statement, *loop); !why_not.empty()) {
+        return why_not;
+      }
     }
-    return true;
+    return {};
   }
 
  private:
-  // The last loop of `block` that takes this one in; none when something that must come before stands behind it.
-  bool attach(Block& block, const Statement& statement, const For& loop) {
-    for (std::size_t at = block.size(); at-- > 0;) {
-      const For* host = std::get_if<For>(&block[at].node);
-      if (host && same_bounds(*host, loop)) {
-        if (std::optional<For> joined = join(*host, loop)) {
-          block[at].node = std::move(*joined);
-          return true;
-        }
-      }
-      if (!commute(block[at], statement, ranges_)) return false;
+  // The same, but a loop that fits nowhere stands for itself.
+  void merge(Block& first, const Block& second) {
+    for (const Statement& statement : second) {
+      const For* loop = std::get_if<For>(&statement.node);
+      if (!loop || !attach(first, statement, *loop).empty()) first.push_back(statement);
     }
-    return false;
   }
 
-  std::optional<For> join(const For& host, const For& guest) {
+  // Into the last loop of `block` that takes this one in, unless something that must come before stands behind that.
+  std::string attach(Block& block, const Statement& statement, const For& loop) {
+    std::string why_not;
+    for (std::size_t at = block.size(); at-- > 0;) {
+      const For* host = std::get_if<For>(&block[at].node);
+      if (host && same_bounds(*host, loop) && join(block[at], *host, loop, why_not)) return {};
+      if (commute(block[at], statement, ranges_)) continue;
+      if (why_not.empty()) why_not = spelled(statement) + " must come after " + spelled(block[at]);
+      return why_not;
+    }
+    return !why_not.empty() ? why_not : "it has no loop " + spelled(statement);
+  }
+  std::string spelled(const Statement& statement) const {
+    const For* loop = std::get_if<For>(&statement.node);
+    return loop ? "'" + loop::spell(kernel_, *loop) + "'" : "what stands outside loops";
+  }
+
+  // `place`: where the host stands. `why_not` is set when it stays as it is.
+  bool join(Statement& place, const For& host, const For& guest, std::string& why_not) {
     Renaming one_variable;
     for (loop::VariableId id = 0; id <= guest.variable; ++id) one_variable.variables.push_back(id);
     one_variable.variables.back() = host.variable;
@@ -154,13 +168,16 @@ class LoopFusion {
     // Whether iterations meet does not depend on how the bodies join: asked first, of the bodies side by side.
     Block guest_body = renamed(guest.body, one_variable);
     joined.body.insert(joined.body.end(), guest_body.begin(), guest_body.end());
-    const bool is_apart = loop::why_dependent(kernel_, joined, ranges_).empty();
-    if (is_apart) {
+    const std::vector<std::string> dependent = loop::why_dependent(kernel_, joined, ranges_);
+    if (dependent.empty()) {
       joined.body = host.body;
-      merge(joined.body, guest_body, false);
+      merge(joined.body, guest_body);
+    } else if (why_not.empty()) {
+      why_not = "as one loop, " + dependent.front();
     }
     ranges_.close();
-    return is_apart ? std::optional(std::move(joined)) : std::nullopt;
+    if (dependent.empty()) place.node = std::move(joined);
+    return dependent.empty();
   }
 
   const Kernel& kernel_;
@@ -360,18 +377,18 @@ Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::
             std::int64_t largest_batch) {
   // Told before the work of joining: a long list of large kernels would spend minutes on attempts.
   if (first.kernel.temps.size() + second.kernel.temps.size() > most_temps) {
-    return {std::nullopt, "together they are too large"};
+    return {std::nullopt, too_large};
   }
   Joined joined = Joiner(first, second).join();
   Kernel& kernel = joined.lowered.kernel;
   if (kernel.temps.size() > most_temps || joined.lowered.buffers.size() > most_parameters) {
-    return {std::nullopt, "together they are too large"};
+    return {std::nullopt, too_large};
   }
   Ranges ranges(largest_batch);
   for (std::size_t i = 0; i < indices.size(); ++i) ranges.open(static_cast<loop::VariableId>(i), indices[i]);
   Block body = kernel.body;
-  if (!LoopFusion(kernel, std::move(ranges)).merge(body, joined.second, true)) {
-    return {std::nullopt, "their loops differ, or an iteration of one needs several of the other"};
+  if (std::string why_not = LoopFusion(kernel, std::move(ranges)).merge_all(body, joined.second); !why_not.empty()) {
+    return {std::nullopt, std::move(why_not)};
   }
   kernel.body = std::move(body);
   std::vector<std::string> open(kernel.variables.begin(), kernel.variables.begin() + kernel.indices);

@@ -5,6 +5,7 @@
 #include "ir/match.h"
 #include "passes/fuse.h"
 #include "passes/kernel_tools.h"
+#include "passes/unseen.h"
 
 namespace descent {
 namespace {
@@ -16,6 +17,7 @@ using loop::Steps;
 
 // How many calls back a partner is looked for.
 constexpr std::size_t farthest = 16;
+constexpr const char* share_nothing = "they share no array";
 
 // The kernel's text without the names of kernel, arrays and variables: equal for kernels that do the same.
 std::string shape_of(Kernel kernel) {
@@ -68,30 +70,39 @@ bool KernelList::worthwhile(const LoweredKernel& host, const LoweredKernel& gues
 // Register tiles stay apart: each wants all registers. So do arrays that are changed in place, unless they lie in
 // panels of the tile's width: row-major the weights and their moments are dozens of streams on a tile of rows, slower
 // than a pass of their own (design, section 5).
-bool KernelList::crowds_tile(const Entry& host, const Candidate& guest) {
-  if (guest.tiling && guest.tiling->row_tile > 1) return true;
-  if (!host.tiling || host.tiling->row_tile <= 1) return false;
+std::string KernelList::why_crowded(const Entry& host, const Candidate& guest) {
+  const bool has_tile = host.tiling && host.tiling->row_tile > 1;
+  if (guest.tiling && guest.tiling->row_tile > 1) {
+    return has_tile ? "each has a register tile of its own" : "its register tile wants all registers";
+  }
+  if (!has_tile) return {};
   for (std::size_t i = 0; i < guest.lowered.buffers.size(); ++i) {
     const Array& array = guest.lowered.kernel.arrays[i];
     const bool is_stream = array.panel == host.tiling->vector_tile;
-    if (array.role == Array::Role::update && !array.shape.empty() && !is_stream) return true;
+    if (array.role == Array::Role::update && !array.shape.empty() && !is_stream) {
+      return "it changes " + array.name + " in place, row by row across a register tile";
+    }
   }
-  return false;
+  return {};
 }
 
-bool KernelList::join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest) {
-  if (crowds_tile(host, guest) || !worthwhile(host.lowered, guest.lowered)) return false;
-  const auto attempt = [&](const LoweredKernel& kernel) {
+std::string KernelList::join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest) {
+  if (!worthwhile(host.lowered, guest.lowered)) return share_nothing;
+  if (std::string crowded = why_crowded(host, guest); !crowded.empty()) return crowded;
+  const auto attempt = [&](const LoweredKernel& kernel) -> std::string {
     Fusion fusion = fuse(host.lowered, kernel, indices_of(scans), largest_batch_);
-    if (!fusion.kernel) return false;
+    if (!fusion.kernel) return fusion.why_not;
     host.lowered = std::move(*fusion.kernel);
-    return true;
+    host.add(guest);
+    return {};
   };
+  std::string why_not;
   if (host.tiling && guest.with_tiling) {
     std::optional<LoweredKernel> alike = guest.with_tiling(*host.tiling);
-    if (alike && attempt(*alike)) return true;
+    if (alike && (why_not = attempt(*alike)).empty()) return {};
   }
-  return attempt(guest.lowered);
+  const std::string own = attempt(guest.lowered);
+  return own.empty() || why_not.empty() ? own : why_not;
 }
 
 // The two may meet where the earlier call stands, when the later one needs nothing in between; or behind all others,
@@ -102,24 +113,31 @@ void KernelList::call(Steps& steps, const std::vector<Axis>& scans, Candidate ca
   if (seen_.insert(std::hash<std::string>{}(shape_of(candidate.lowered.kernel))).second)
     distinct_operations_ += operations;
   keep_proven_parallel(candidate.lowered.kernel, indices_of(scans), largest_batch_);
+  std::vector<std::pair<std::size_t, std::string>> apart;
   bool can_move_up = true;
   for (std::size_t back = 0; fuses_ && back < std::min(farthest, steps.size()); ++back) {
     const std::size_t place = steps.size() - 1 - back;
     auto* earlier = std::get_if<loop::Call>(&steps[place]);
     if (!earlier) break;
     Entry& host = entry(*earlier);
-    if ((can_move_up || can_move_down(steps, place)) && join(host, scans, candidate)) {
+    const bool may_meet = can_move_up || can_move_down(steps, place);
+    std::string why_not = may_meet ? join(host, scans, candidate) : "what stands between them must stay there";
+    if (why_not.empty()) {
       earlier->buffers = host.lowered.buffers;
       const auto from = steps.begin() + static_cast<std::ptrdiff_t>(place);
       if (!can_move_up) std::rotate(from, from + 1, steps.end());
       return;
+    }
+    if (back == 0 || (may_meet && why_not != share_nothing)) {
+      apart.emplace_back(static_cast<std::size_t>(earlier->kernel), std::move(why_not));
     }
     can_move_up = can_move_up && !depend(host.lowered, candidate.lowered);
   }
   loop::Call call{static_cast<loop::KernelId>(entries_.size()), candidate.lowered.buffers, {}};
   for (std::size_t i = 0; i < scans.size(); ++i) call.indices.push_back(Affine::axis(static_cast<AxisId>(i)));
   steps.push_back(std::move(call));
-  entries_.push_back({std::move(candidate.lowered), std::move(candidate.tiling)});
+  entries_.push_back({std::move(candidate.lowered), std::move(candidate.tiling), {}, {}, std::move(apart), {}});
+  entries_.back().add(candidate);
 }
 
 bool KernelList::can_move_down(const Steps& steps, std::size_t place) {
@@ -143,26 +161,37 @@ void KernelList::count_users(const Steps& steps) {
   }
 }
 
-void KernelList::place(Steps& steps, loop::Program& program,
-                       const std::function<std::string(const std::string&)>& name) {
+void KernelList::place(Steps& steps, loop::Program& program, const std::function<std::string(const std::string&)>& name,
+                       std::vector<std::size_t>& order) {
   const auto is_private = [this](BufferId id) {
     return buffer(id).storage == loop::Buffer::Storage::arena && users_[static_cast<std::size_t>(id)] == 1;
   };
   for (auto& step : steps) {
     match(
-        step, [&](loop::Repeat& repeat) { place(repeat.steps, program, name); },
+        step, [&](loop::Repeat& repeat) { place(repeat.steps, program, name, order); },
         [&](loop::Call& call) {
-          LoweredKernel& lowered = entry(call).lowered;
+          order.push_back(static_cast<std::size_t>(call.kernel));
+          Entry& made = entry(call);
+          LoweredKernel& lowered = made.lowered;
           forward_stores(lowered, is_private);
+          drop_unseen(lowered.kernel);
           call.buffers = lowered.buffers;
           const auto number = static_cast<loop::KernelId>(program.kernels.size());
           auto [known, fresh] = made_.try_emplace(shape_of(lowered.kernel), number);
           call.kernel = known->second;
-          if (!fresh) return;
-          lowered.kernel.name = name(lowered.kernel.name);
-          program.kernels.push_back(std::move(lowered.kernel));
+          if (fresh) {
+            lowered.kernel.name = name(lowered.kernel.name);
+            program.kernels.push_back(std::move(lowered.kernel));
+          }
+          made.name = program.kernels[static_cast<std::size_t>(call.kernel)].name;
         });
   }
+}
+
+FusedCall KernelList::call_of(const Entry& entry) const {
+  FusedCall call{entry.name, entry.nodes, entry.copied, {}};
+  for (const auto& [other, why] : entry.apart) call.apart.push_back({entries_[other].name, why});
+  return call;
 }
 
 namespace {
@@ -198,15 +227,20 @@ void drop_unused_buffers(loop::Program& program, const std::vector<int>& users) 
 
 }  // namespace
 
-void KernelList::finish(loop::Program& program, const std::function<std::string(const std::string&)>& name) {
+std::vector<FusedCall> KernelList::finish(loop::Program& program,
+                                          const std::function<std::string(const std::string&)>& name) {
   const auto recount = [&] {
     users_.assign(program.buffers.size(), 0);
     for (const loop::Entry& entry : program.entries) count_users(entry.steps);
   };
   recount();
-  for (loop::Entry& entry : program.entries) place(entry.steps, program, name);
+  std::vector<std::size_t> order;
+  for (loop::Entry& entry : program.entries) place(entry.steps, program, name, order);
   recount();
   drop_unused_buffers(program, users_);
+  std::vector<FusedCall> calls;
+  for (std::size_t placed : order) calls.push_back(call_of(entries_[placed]));
+  return calls;
 }
 
 }  // namespace descent

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ir/loop.h"
+#include "passes/fused.h"
 #include "passes/lower_sweep.h"
 #include "passes/schedule.h"
 
@@ -20,6 +21,8 @@ struct Candidate {
   LoweredKernel lowered;
   std::optional<Tiling> tiling;
   std::function<std::optional<LoweredKernel>(const Tiling&)> with_tiling;
+  const Node* node = nullptr;  // whose value it computes or copies
+  bool is_copy = false;
 };
 
 class KernelList {
@@ -36,22 +39,29 @@ class KernelList {
   std::int64_t operations() const { return operations_; }
 
   // Gives the program its kernels, one for all that are equal, and drops the buffers that nothing uses any more.
-  // `name` makes a kernel's name unique.
-  void finish(loop::Program& program, const std::function<std::string(const std::string&)>& name);
+  // `name` makes a kernel's name unique. The result: every call of every entry in the order in which they stand.
+  std::vector<FusedCall> finish(loop::Program& program, const std::function<std::string(const std::string&)>& name);
 
  private:
   struct Entry {
     LoweredKernel lowered;
     std::optional<Tiling> tiling;
+    std::vector<const Node*> nodes, copied;
+    void add(const Candidate& part) { (part.is_copy ? copied : nodes).push_back(part.node); }
+    std::vector<std::pair<std::size_t, std::string>> apart;  // from which other entry, and why
+    std::string name;                                        // once it has one
   };
-  bool join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest);
+  // Why the guest did not join; nothing when it did.
+  std::string join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest);
   static bool worthwhile(const LoweredKernel& host, const LoweredKernel& guest);
-  static bool crowds_tile(const Entry& host, const Candidate& guest);
+  static std::string why_crowded(const Entry& host, const Candidate& guest);
   bool can_move_down(const loop::Steps& steps, std::size_t place);
   Entry& entry(const loop::Call& call) { return entries_[static_cast<std::size_t>(call.kernel)]; }
   const loop::Buffer& buffer(loop::BufferId id) const { return buffers_[static_cast<std::size_t>(id)]; }
   void count_users(const loop::Steps& steps);
-  void place(loop::Steps& steps, loop::Program& program, const std::function<std::string(const std::string&)>& name);
+  void place(loop::Steps& steps, loop::Program& program, const std::function<std::string(const std::string&)>& name,
+             std::vector<std::size_t>& order);
+  FusedCall call_of(const Entry& entry) const;
 
   const std::vector<loop::Buffer>& buffers_;
   std::int64_t largest_batch_;

@@ -72,10 +72,12 @@ class ModelLowering {
     }
   }
 
-  Result<loop::Program> run() {
+  Result<loop::Program> run(std::vector<FusedCall>* calls) {
     for (const Graph& entry : model_.entries) lower_entry(entry);
     if (!wrong_.empty()) return wrong_;
-    kernels_.finish(program_, [this](const std::string& name) { return kernel_names_.unique(name); });
+    std::vector<FusedCall> made =
+        kernels_.finish(program_, [this](const std::string& name) { return kernel_names_.unique(name); });
+    if (calls) *calls = std::move(made);
     return std::move(program_);
   }
 
@@ -275,7 +277,7 @@ class ModelLowering {
     Home home = home_for(frame, node.results[0]);
     SweepJob job = job_for(frame, sweep, value.type, home, value.name.empty() ? "sweep" : value.name);
     job.origin = node.origin;
-    emit(frame, job, plan(sweep, frame, value.type, home));
+    emit(frame, job, plan(sweep, frame, value.type, home), node, false);
   }
   Schedule plan(const Sweep& sweep, const Frame& frame, const TensorType& type, const Home& result) const {
     const Layouts layouts{buffer(result.buffer).panel,
@@ -288,7 +290,9 @@ class ModelLowering {
     emit(frame, Candidate{lower_random(random, frame.graph->type(node.results[0]), home, frame.homes.at(random.seed),
                                        frame.homes.at(random.step), program_.buffers, frame.scans),
                           {},
-                          {}});
+                          {},
+                          &node,
+                          false});
   }
 
   // Copies a value to where it is wanted, unless it is there.
@@ -297,10 +301,10 @@ class ModelLowering {
     if (from.buffer == target.buffer && from.prefix == target.prefix) return;
     Sweep sweep = slice_of(*frame.graph, value, {});
     SweepJob job = job_for(frame, sweep, frame.graph->type(value), target, name);
-    emit(frame, job, plan(sweep, frame, frame.graph->type(value), target));
+    emit(frame, job, plan(sweep, frame, frame.graph->type(value), target), frame.graph->node_of(value), true);
   }
 
-  void emit(Frame& frame, const SweepJob& job, const Schedule& schedule) {
+  void emit(Frame& frame, const SweepJob& job, const Schedule& schedule, const Node& node, bool is_copy) {
     const auto with_tiling = [&](const Tiling& tiling) -> std::optional<LoweredKernel> {
       std::optional<Schedule> other = descent::with_tiling(*job.sweep, schedule, tiling);
       if (!other) return std::nullopt;
@@ -308,7 +312,8 @@ class ModelLowering {
       lowered.kernel.comment = comment_of(job.origin);
       return lowered;
     };
-    emit(frame, Candidate{lower_sweep(job, schedule), tiling_of(*job.sweep, schedule, job.type.shape), with_tiling});
+    emit(frame, Candidate{lower_sweep(job, schedule), tiling_of(*job.sweep, schedule, job.type.shape), with_tiling,
+                          &node, is_copy});
   }
   void emit(Frame& frame, Candidate candidate) {
     Kernel& kernel = candidate.lowered.kernel;
@@ -433,8 +438,8 @@ class ModelLowering {
 
 }  // namespace
 
-Result<loop::Program> lower(const Model& model, const LowerOptions& options) {
-  Result<loop::Program> lowered = ModelLowering(model, options).run();
+Result<loop::Program> lower(const Model& model, const LowerOptions& options, std::vector<FusedCall>* calls) {
+  Result<loop::Program> lowered = ModelLowering(model, options).run(calls);
   if (!lowered) return lowered;
   Result<loop::Program> program = plan_memory(std::move(lowered).value());
   if (!program) return program;

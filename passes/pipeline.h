@@ -9,6 +9,7 @@
 #include "ir/graph.h"
 #include "ir/loop.h"
 #include "ir/machine.h"
+#include "passes/fused.h"
 
 namespace descent {
 
@@ -39,6 +40,7 @@ Result<Model> run_passes(const Model& model, const Observer& observe = {});
 // A verified, ordered Graph to loops, with the arena planned. The errors: an arena beyond arena_limit, a body or a
 // program with more operations than a back end should be given.
 inline constexpr std::int64_t body_limit = 4096, program_limit = 400000;
-Result<loop::Program> lower(const Model& model, const LowerOptions& options);
+// `calls`, where given, receives which nodes of `model` became which kernel.
+Result<loop::Program> lower(const Model& model, const LowerOptions& options, std::vector<FusedCall>* calls = nullptr);
 
 }  // namespace descent

@@ -86,7 +86,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
   InspectOptions& options = wanted->options;
   wanted->model.add_to(*command);
   CLI::Option* stage =
-      command->add_option("--stage", options.stage, "ast, graph, step, loop, llvm or asm (default: graph)")
+      command->add_option("--stage", options.stage, "ast, graph, step, fused, loop, llvm or asm (default: graph)")
           ->type_name("STAGE")
           ->check(one_of(stages()));
   CLI::Option* pass =
@@ -108,6 +108,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
       "each element that it can touch once, wherever it lies. `~` marks a count that is near, not exact.\n\n"
       "Examples:\n"
       "  descent inspect digits.descent --stage step --entry step      the gradients, as the compiler made them\n"
+      "  descent inspect digits.descent --stage fused --entry step     which of them share a kernel, and why not more\n"
       "  descent inspect digits.descent --pass gather                  before and after one pass\n"
       "  descent inspect digits.descent --cost --entry step            where the work of a step is\n"
       "  descent inspect digits.descent --stage asm --kernel hidden    one kernel's machine code");

@@ -162,6 +162,17 @@ TEST_CASE("a kernel can be looked at alone") {
   CHECK(value_of(inspect(program, {"asm", "", name, ""})).find(name) != std::string::npos);
 }
 
+TEST_CASE("the fused stage is a Graph that can be compiled, by itself") {
+  const Program program = example("03_digits");
+  const std::string text = value_of(inspect(program, {"fused", "", "", ""}));
+  CHECK(text.find("  # kernel hidden\n") != std::string::npos);
+  const Program again = value_of(compile_text("fused", text));
+  CHECK(again.inputs("step").size() == program.inputs("step").size());
+  const std::string one = value_of(inspect(program, {"fused", "", "", "predict"}));
+  CHECK(one.find("entry predict") != std::string::npos);
+  CHECK(one.find("entry step") == std::string::npos);
+}
+
 TEST_CASE("what can't be inspected is a diagnostic with a suggestion") {
   const Program program = example("03_digits");
   CHECK(errors_of(inspect(program, {"grph", "", "", ""})) ==
@@ -171,7 +182,7 @@ TEST_CASE("what can't be inspected is a diagnostic with a suggestion") {
   CHECK(errors_of(inspect(program, {"graph", "", "", "stop"})) ==
         "error: there is no entry 'stop'\nnote: did you mean 'step'?\n");
   CHECK(errors_of(inspect(program, {"graph", "", program.loop().kernels.front().name, ""})) ==
-        "error: stage 'graph' has no kernels yet; loop, llvm and asm do\n");
+        "error: stage 'graph' is printed entry by entry; loop, llvm and asm can show one kernel\n");
 }
 
 TEST_CASE("gradients of all examples agree with differences") {

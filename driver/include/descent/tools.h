@@ -9,7 +9,7 @@
 
 namespace descent {
 
-// The ladder of stages, in order: ast, graph, step, loop, llvm, asm.
+// The ladder of stages, in order: ast, graph, step, fused, loop, llvm, asm.
 const std::vector<std::string>& stages();
 
 struct InspectOptions {
