@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ir/diagnostics.h"
 #include "ir/loop.h"
@@ -23,7 +24,8 @@ enum class Emit { object, assembly, llvm };
 // `PROGRAM_arena_bytes` (int64).
 Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind);
 
-// What making machine code took, in seconds, and gave.
+// What making machine code took, in seconds, and gave. Where threads made it side by side, the time that passed, shared
+// out as they spent theirs.
 struct JitReport {
   double emit = 0;      // Loop → LLVM
   double optimise = 0;  // LLVM → LLVM
@@ -31,20 +33,30 @@ struct JitReport {
   std::int64_t code_bytes = 0;
 };
 
-// Machine code in this process. Thread-safe once made: entries may run at the same time on different arenas. An entry
-// is called through descent_run (runtime/core/float_mode.h), which sets the floating-point mode it relies on.
+// What code is worth: of an entry that runs once, compiling it takes longer than running it.
+enum class Effort : bool { quick, full };
+struct Wanted {
+  std::string entry;
+  Effort effort = Effort::full;
+};
+
+// Machine code in this process, made entry by entry: a kernel is compiled once, however many entries call it. Its bits
+// depend neither on which are made when nor on the number of threads that make them. An entry is called through
+// descent_run (runtime/core/float_mode.h), which sets the floating-point mode it relies on; entries may run at the same
+// time on different arenas.
 class Jit {
  public:
-  static Result<std::unique_ptr<Jit>> compile(const loop::Program& program, const Machine& machine);
+  // With no code yet. Several threads share the making of code; 0: one per processor.
+  static Result<std::unique_ptr<Jit>> create(const loop::Program& program, const Machine& machine, int threads = 0);
+  // With the code of every entry.
+  static Result<std::unique_ptr<Jit>> compile(const loop::Program& program, const Machine& machine, int threads = 0);
   virtual ~Jit() = default;
-  virtual DescentEntry entry(std::string_view name) const = 0;  // null when there is none
-  const JitReport& report() const { return report_; }
 
- protected:
-  explicit Jit(const JitReport& report) : report_(report) {}
-
- private:
-  JitReport report_;
+  // From here on these entries have code; those that have it already, or that do not exist, are passed over. May be
+  // called at any time by any thread; the report is of this call.
+  virtual Result<JitReport> make(const std::vector<Wanted>& entries) = 0;
+  virtual DescentEntry entry(std::string_view name) const = 0;  // null when there is none, or no code for it
+  virtual std::int64_t code_bytes() const = 0;
 };
 
 }  // namespace descent::codegen

@@ -194,12 +194,12 @@ Result<BenchReport> bench(const Program& program, const BenchOptions& options) {
   if (Result<std::vector<EntryCost>> known = cost(program, entry); !known) return known.errors();
   Result<Trainer> trainer = Trainer::create(program, {.threads = options.threads});
   if (!trainer) return trainer.errors();
+  if (Diagnostics wrong = trainer->init(1); !wrong.empty()) return wrong;
   Result<EntryCall*> call = trainer->parts().find(entry);
   if (!call) return call.errors();
   const std::int64_t rows = program.largest_batch();
   const BenchData data = random_data(program.inputs(entry), rows, std::max(1, options.batches));
   if (Diagnostics wrong = (*call)->feed_batches(rows, data.feeds); !wrong.empty()) return wrong;
-  if (Diagnostics wrong = trainer->init(1); !wrong.empty()) return wrong;
   trainer->set_total_steps(runs_from_states);
   Result<CompiledPieces> pieces = compile_pieces(program, entry);
   if (!pieces) return pieces.errors();

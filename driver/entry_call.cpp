@@ -54,9 +54,9 @@ bool is_known_input(const Program& program, std::string_view name) {
 
 }  // namespace
 
-EntryCall::EntryCall(const Program& program, const EntryPorts& ports, DescentEntry code,
+EntryCall::EntryCall(const Program& program, const EntryPorts& ports,
                      const std::function<const void*(const Port&)>& fixed)
-    : program_(&program), ports_(&ports), code_(code) {
+    : program_(&program), ports_(&ports) {
   const auto bytes = [&](const TensorType& type) {
     return static_cast<std::size_t>(count(type.shape, program.largest_batch()) * size_of(type.dtype));
   };

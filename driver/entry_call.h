@@ -16,8 +16,11 @@ class EntryCall {
  public:
   // `program` and what `fixed` gives live as long as this: the address of an input that the trainer feeds itself
   // (clocks and rates), null for data.
-  EntryCall(const Program& program, const EntryPorts& ports, DescentEntry code,
-            const std::function<const void*(const Port&)>& fixed);
+  EntryCall(const Program& program, const EntryPorts& ports, const std::function<const void*(const Port&)>& fixed);
+
+  // What `run` calls; there is none at first.
+  void set_code(DescentEntry code) { code_ = code; }
+  bool has_code() const { return code_ != nullptr; }
 
   // Points the data inputs at the feeds, one batch. A feed that this entry does not need is passed over.
   Diagnostics feed(std::int64_t rows, std::span<const Feed> feeds);
@@ -48,7 +51,7 @@ class EntryCall {
 
   const Program* program_;
   const EntryPorts* ports_;
-  DescentEntry code_;
+  DescentEntry code_ = nullptr;
   std::int64_t rows_ = 0;  // of each batch that was fed
   std::int64_t batches_ = 0;
   std::vector<Source> sources_;  // per input

@@ -72,9 +72,8 @@ entry pass() -> () {{
 }
 
 // Seconds of the fastest run. Short runs are repeated, so that the clock costs nothing.
-double fastest(Trainer::Parts& parts, std::string_view entry) {
+double fastest(Trainer::Parts& parts, EntryCall& call) {
   using Clock = std::chrono::steady_clock;
-  EntryCall& call = parts.calls.find(entry)->second;
   const auto time = [&](std::int64_t runs) {
     const auto start = Clock::now();
     for (std::int64_t i = 0; i < runs; ++i) parts.run(call, 1);
@@ -100,10 +99,15 @@ Result<MachineLimits> measure_limits(int threads, std::int64_t span) {
   Result<Trainer> trainer = Trainer::create(*program, {.threads = threads});
   if (!trainer) return trainer.errors();
   if (Diagnostics wrong = trainer->init(0); !wrong.empty()) return wrong;
+  Trainer::Parts& parts = trainer->parts();
+  Result<EntryCall*> multiply_adds = parts.find("multiply_adds");
+  if (!multiply_adds) return multiply_adds.errors();
+  Result<EntryCall*> pass = parts.find("pass");
+  if (!pass) return pass.errors();
   MachineLimits limits;
   limits.span = threads * tiles * tile_bytes;
-  limits.flops_per_second = 2.0 * lanes * chains * turns * threads / fastest(trainer->parts(), "multiply_adds");
-  limits.bytes_per_second = 2.0 * static_cast<double>(limits.span) / fastest(trainer->parts(), "pass");
+  limits.flops_per_second = 2.0 * lanes * chains * turns * threads / fastest(parts, **multiply_adds);
+  limits.bytes_per_second = 2.0 * static_cast<double>(limits.span) / fastest(parts, **pass);
   return limits;
 }
 

@@ -246,22 +246,24 @@ Result<std::vector<std::string>> train_blocks(const std::string& path) {
   return frontend::train_blocks(*file);
 }
 
-Result<const codegen::Jit*> MachineCode::get(const loop::Program& program, const Machine& machine, Timings& timings) {
+Diagnostics MachineCode::make(const loop::Program& program, const Machine& machine,
+                              const std::vector<codegen::Wanted>& wanted, Timings& timings) {
   const std::lock_guard lock(mutex_);
-  if (jit_) {
-    timings.code_bytes = jit_->report().code_bytes;
-    return jit_.get();
+  if (!jit_) {
+    auto created = codegen::Jit::create(program, machine);
+    if (!created) return created.errors();
+    jit_ = std::move(*created);
   }
-  auto made = codegen::Jit::compile(program, machine);
-  if (!made) return made.errors();
-  jit_ = std::move(*made);
-  const codegen::JitReport& report = jit_->report();
-  timings.emit = report.emit;
-  timings.optimise = report.optimise;
-  timings.codegen = report.generate;
-  timings.code_bytes = report.code_bytes;
-  return jit_.get();
+  const Result<codegen::JitReport> report = jit_->make(wanted);
+  if (!report) return report.errors();
+  timings.emit += report->emit;
+  timings.optimise += report->optimise;
+  timings.codegen += report->generate;
+  timings.code_bytes = report->code_bytes;
+  return {};
 }
+
+DescentEntry MachineCode::entry(std::string_view name) const { return jit_ ? jit_->entry(name) : nullptr; }
 
 double Timings::all_passes() const {
   double sum = 0;

@@ -22,14 +22,17 @@ struct EntryPorts {
   std::vector<Port> inputs, outputs;
 };
 
-// Machine code of a Loop program, made when it is first wanted. Programs whose Graphs are one share it.
+// Machine code of a Loop program, entry by entry as they are wanted. Programs whose Graphs are one share it.
 class MachineCode {
  public:
-  // `timings` receives what making it took: nothing when it was there.
-  Result<const codegen::Jit*> get(const loop::Program& program, const Machine& machine, Timings& timings);
+  // The code of all that is wanted is there from here on. `timings` grows by what making it took: nothing when it was
+  // there.
+  Diagnostics make(const loop::Program& program, const Machine& machine, const std::vector<codegen::Wanted>& wanted,
+                   Timings& timings);
+  DescentEntry entry(std::string_view name) const;  // null when it was not made
 
  private:
-  std::mutex mutex_;
+  std::mutex mutex_;  // while the Jit is created
   std::unique_ptr<codegen::Jit> jit_;
 };
 

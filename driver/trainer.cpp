@@ -12,9 +12,27 @@
 namespace descent {
 Result<EntryCall*> Trainer::Parts::find(std::string_view entry) {
   const auto call = calls.find(entry);
-  if (call != calls.end()) return &call->second;
+  if (call != calls.end()) {
+    if (call->second.has_code()) return &call->second;
+    if (Diagnostics wrong = make({{call->first}}); !wrong.empty()) return wrong;
+    return &call->second;
+  }
   const std::string_view why = entry == "step" ? "it needs a train block" : "the text does not have it";
   return diagnostic("no-entry", {}, fmt::format("model '{}' has no entry '{}': {}", program.name(), entry, why));
+}
+
+Diagnostics Trainer::Parts::make(const std::vector<codegen::Wanted>& wanted) {
+  const bool all = std::all_of(wanted.begin(), wanted.end(), [&](const codegen::Wanted& one) {
+    const auto call = calls.find(one.entry);
+    return call == calls.end() || call->second.has_code();
+  });
+  if (all) return {};
+  MachineCode& code = *program.parts().code;
+  if (Diagnostics wrong = code.make(program.loop(), program.parts().machine, wanted, timings); !wrong.empty()) {
+    return wrong;
+  }
+  for (auto& [name, call] : calls) call.set_code(code.entry(name));
+  return {};
 }
 
 Result<EntryCall*> Trainer::Parts::ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds) {
@@ -51,9 +69,6 @@ Trainer::~Trainer() = default;
 Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& options) {
   auto parts = std::make_unique<Parts>(
       Parts{.program = program, .timings = program.timings(), .arena = {}, .pool = {}, .rates = {}, .calls = {}});
-  const auto code = program.parts().code->get(program.loop(), program.parts().machine, parts->timings);
-  if (!code) return code.errors();
-
   void* memory = ::operator new(parts->arena_bytes(), arena_alignment, std::nothrow);
   parts->pool.reset(runtime::create_threads({options.threads, options.force_parts}));
   if (!memory || !parts->pool) {
@@ -68,10 +83,13 @@ Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& op
     for (const frontend::Rate& rate : program.parts().compilation->rates) parts->rates[rate.name] = rate.value;
   }
   for (const EntryPorts& ports : program.parts().entries) {
-    const DescentEntry entry = (*code)->entry(ports.entry);
-    DESCENT_CHECK(entry != nullptr, "entry '" + ports.entry + "' was not compiled");
     parts->calls.emplace(ports.entry,
-                         EntryCall(parts->program, ports, entry, [&](const Port& port) { return parts->fixed(port); }));
+                         EntryCall(parts->program, ports, [&](const Port& port) { return parts->fixed(port); }));
+  }
+  // Of no entry yet: what cannot be compiled is found here.
+  MachineCode& code = *program.parts().code;
+  if (Diagnostics wrong = code.make(program.loop(), program.parts().machine, {}, parts->timings); !wrong.empty()) {
+    return wrong;
   }
   return Trainer(std::move(parts));
 }
@@ -87,6 +105,7 @@ Diagnostics Trainer::init(std::int64_t seed) {
   parts_->seed = static_cast<std::int32_t>(seed);
   parts_->step = 0;
   std::memset(parts_->arena.get(), 0, parts_->arena_bytes());
+  if (Diagnostics wrong = parts_->make({{"init", codegen::Effort::quick}, {"step"}}); !wrong.empty()) return wrong;
   if (!parts_->calls.contains("init")) return {};
   auto call = parts_->ready("init", 1, {});
   if (!call) return call.errors();

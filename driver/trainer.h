@@ -43,6 +43,9 @@ struct Trainer::Parts {
     return static_cast<std::size_t>(std::max<std::int64_t>(64, program.arena_bytes()));
   }
 
+  // Makes what code of these entries is not there; entries that the program does not have are passed over.
+  Diagnostics make(const std::vector<codegen::Wanted>& wanted);
+  // An entry with its code.
   Result<EntryCall*> find(std::string_view entry);
   Result<EntryCall*> ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds);
   Result<std::span<const double>> take_steps(EntryCall& call, std::int64_t count, std::int64_t rows);

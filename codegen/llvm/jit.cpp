@@ -1,17 +1,27 @@
-// Machine code in this process, by LLVM's ORC.
-#include <llvm/ExecutionEngine/Orc/CompileUtils.h>
+// Machine code in this process, by LLVM's ORC. The kernels that are wanted are dealt out to parts, each a module in a
+// context of its own; threads take one part after another and turn it into an object file; then all are linked.
+#include <llvm/ADT/SmallVector.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
-#include <llvm/ExecutionEngine/Orc/ObjectTransformLayer.h>
 #include <llvm/Object/ObjectFile.h>
+#include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/TargetParser/Host.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
+#include <mutex>
+#include <set>
+#include <system_error>
+#include <thread>
 
 #include "codegen/llvm.h"
+#include "codegen/llvm/machine_code.h"
 #include "codegen/llvm/module.h"
 #include "codegen/llvm/optimise.h"
 #include "codegen/llvm/target.h"
+#include "codegen/partition.h"
+#include "ir/match.h"
 
 namespace descent::codegen {
 namespace {
@@ -20,46 +30,8 @@ Diagnostic failure(llvm::Error error) {
   return {"jit-failure", {}, "the just-in-time compiler failed: " + llvm::toString(std::move(error)), {}};
 }
 
-class OrcJit : public Jit {
- public:
-  OrcJit(std::unique_ptr<llvm::orc::LLJIT> engine, std::map<std::string, DescentEntry, std::less<>> entries,
-         const JitReport& report)
-      : Jit(report), engine_(std::move(engine)), entries_(std::move(entries)) {}
-
-  DescentEntry entry(std::string_view name) const override {
-    const auto found = entries_.find(name);
-    return found == entries_.end() ? nullptr : found->second;
-  }
-
- private:
-  std::unique_ptr<llvm::orc::LLJIT> engine_;  // owns the code
-  std::map<std::string, DescentEntry, std::less<>> entries_;
-};
-
-llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> make_engine(const Machine& machine,
-                                                              std::unique_ptr<llvm::TargetMachine> target) {
-  llvm::orc::JITTargetMachineBuilder description{llvm::Triple(machine.triple)};
-  // The same target machine that optimised the module also compiles it: one set of options.
-  std::shared_ptr<llvm::TargetMachine> shared = std::move(target);
-  return llvm::orc::LLJITBuilder()
-      .setJITTargetMachineBuilder(std::move(description))
-      .setCompileFunctionCreator([shared](llvm::orc::JITTargetMachineBuilder)
-                                     -> llvm::Expected<std::unique_ptr<llvm::orc::IRCompileLayer::IRCompiler>> {
-        class Compiler : public llvm::orc::SimpleCompiler {
-         public:
-          explicit Compiler(std::shared_ptr<llvm::TargetMachine> target)
-              : SimpleCompiler(*target), target_(std::move(target)) {}
-
-         private:
-          std::shared_ptr<llvm::TargetMachine> target_;
-        };
-        return std::make_unique<Compiler>(shared);
-      })
-      .create();
-}
-
-// The machine code in an object file that is about to be placed.
-std::int64_t code_bytes(const llvm::MemoryBuffer& buffer) {
+// The machine code in an object file.
+std::int64_t code_bytes_of(const llvm::MemoryBuffer& buffer) {
   auto object = llvm::object::ObjectFile::createObjectFile(buffer.getMemBufferRef());
   DESCENT_CHECK(static_cast<bool>(object), "the just-in-time compiler made no object file");
   std::int64_t bytes = 0;
@@ -69,14 +41,154 @@ std::int64_t code_bytes(const llvm::MemoryBuffer& buffer) {
   return bytes;
 }
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+class Stopwatch {
+ public:
+  // Seconds since the last call, or since the beginning.
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = now - last_;
+    last_ = now;
+    return passed.count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// Calls work(0) … work(count - 1), on so many threads at most; this one works too, and alone when the system grants
+// none.
+template <class Work>
+void share(std::size_t count, std::size_t threads, const Work& work) {
+  std::atomic<std::size_t> next{0};
+  const auto run = [&] {
+    for (std::size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::thread> helpers;
+  try {
+    while (helpers.size() + 1 < std::min(threads, count)) helpers.emplace_back(run);
+  } catch (const std::system_error&) {
+  }
+  run();
+  for (std::thread& helper : helpers) helper.join();
 }
+
+struct Compiled {
+  std::unique_ptr<llvm::MemoryBuffer> object;
+  JitReport spent;
+};
+
+class OrcJit : public Jit {
+ public:
+  OrcJit(const loop::Program& program, Machine machine, std::unique_ptr<llvm::orc::LLJIT> engine, std::size_t threads)
+      : program_(program), machine_(std::move(machine)), engine_(std::move(engine)), threads_(threads) {}
+
+  DescentEntry entry(std::string_view name) const override {
+    const std::lock_guard lock(mutex_);
+    const auto found = entries_.find(name);
+    return found == entries_.end() ? nullptr : found->second;
+  }
+  std::int64_t code_bytes() const override {
+    const std::lock_guard lock(mutex_);
+    return code_bytes_;
+  }
+
+  Result<JitReport> make(const std::vector<Wanted>& wanted) override {
+    const std::lock_guard lock(mutex_);
+    Stopwatch watch;
+    const std::vector<Part> parts = plan(wanted);
+    std::vector<Compiled> compiled(parts.size());
+    share(parts.size(), threads_, [&](std::size_t i) { compiled[i] = compile(parts[i]); });
+    for (Compiled& part : compiled) {
+      code_bytes_ += code_bytes_of(*part.object);
+      if (llvm::Error error = engine_->addObjectFile(std::move(part.object))) return failure(std::move(error));
+    }
+    for (const Part& part : parts) {
+      for (const loop::Entry* entry : part.entries) {
+        auto address = engine_->lookup(entry_symbol(program_, *entry));
+        if (!address) return failure(address.takeError());
+        entries_.emplace(entry->name, address->toPtr<DescentEntry>());
+      }
+    }
+    return report(compiled, watch.lap());
+  }
+
+ private:
+  std::vector<Part> plan(const std::vector<Wanted>& wanted) {
+    std::vector<Part> parts;
+    for (const Effort effort : {Effort::full, Effort::quick}) {
+      Part all;
+      for (const Wanted& one : wanted) {
+        const loop::Entry* entry = program_.entry(one.entry);
+        if (entry == nullptr || one.effort != effort || entries_.contains(one.entry)) continue;
+        all.entries.push_back(entry);
+        take_kernels(entry->steps, is_made_[effort], all.kernels);
+      }
+      if (all.entries.empty()) continue;
+      const std::size_t first = parts.size();
+      for (auto& kernels : partition(program_, all.kernels, threads_, machine_.vector_bytes)) {
+        parts.push_back({std::move(kernels), {}, effort});
+      }
+      parts[first].entries = std::move(all.entries);
+    }
+    return parts;
+  }
+
+  static void take_kernels(const loop::Steps& steps, std::set<loop::KernelId>& made,
+                           std::vector<loop::KernelId>& kernels) {
+    for (const auto& step : steps) {
+      match(
+          step, [&](const loop::Repeat& repeat) { take_kernels(repeat.steps, made, kernels); },
+          [&](const loop::Call& call) {
+            if (made.insert(call.kernel).second) kernels.push_back(call.kernel);
+          });
+    }
+  }
+
+  Compiled compile(const Part& part) const {
+    Compiled made;
+    Stopwatch watch;
+    llvm::LLVMContext context;
+    const auto target = target_machine(machine_, part.effort);
+    DESCENT_CHECK(target.ok(), "a machine that was known is not known any more");
+    const std::unique_ptr<llvm::Module> module = build_module(context, program_, part, machine_, **target);
+    made.spent.emit = watch.lap();
+    optimise(*module, **target);
+    made.spent.optimise = watch.lap();
+    llvm::SmallVector<char, 0> object;
+    llvm::raw_svector_ostream stream(object);
+    write_machine_code(*module, **target, llvm::CodeGenFileType::ObjectFile, stream);
+    made.object = std::make_unique<llvm::SmallVectorMemoryBuffer>(std::move(object), "part", false);
+    made.spent.generate = watch.lap();
+    return made;
+  }
+
+  JitReport report(const std::vector<Compiled>& compiled, double seconds) const {
+    JitReport sum;
+    for (const Compiled& part : compiled) {
+      sum.emit += part.spent.emit;
+      sum.optimise += part.spent.optimise;
+      sum.generate += part.spent.generate;
+    }
+    const double all = sum.emit + sum.optimise + sum.generate;
+    const double scale = all > 0 ? seconds / all : 0;
+    return {sum.emit * scale, sum.optimise * scale, sum.generate * scale, code_bytes_};
+  }
+
+  const loop::Program program_;
+  const Machine machine_;
+  std::unique_ptr<llvm::orc::LLJIT> engine_;  // owns the code
+  const std::size_t threads_;
+
+  mutable std::mutex mutex_;  // over all below
+  std::map<Effort, std::set<loop::KernelId>> is_made_;
+  std::map<std::string, DescentEntry, std::less<>> entries_;
+  std::int64_t code_bytes_ = 0;
+};
 
 }  // namespace
 
-Result<std::unique_ptr<Jit>> Jit::compile(const loop::Program& program, const Machine& machine) {
-  const Machine actual = resolved(machine);
+Result<std::unique_ptr<Jit>> Jit::create(const loop::Program& program, const Machine& machine, int threads) {
+  Machine actual = resolved(machine);
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
   const llvm::Triple here(llvm::sys::getProcessTriple());
@@ -87,36 +199,24 @@ Result<std::unique_ptr<Jit>> Jit::compile(const loop::Program& program, const Ma
                           "', to compile for in place, found '" + actual.triple + "'",
                       {}};
   }
-  JitReport report;
-  auto start = std::chrono::steady_clock::now();
-  auto context = std::make_unique<llvm::LLVMContext>();
-  Result<std::unique_ptr<llvm::Module>> module = build_module(*context, program, actual, **target, Lines::no);
-  if (!module.ok()) return module.errors();
-  report.emit = seconds_since(start);
-  start = std::chrono::steady_clock::now();
-  optimise(**module, **target);
-  report.optimise = seconds_since(start);
-
-  start = std::chrono::steady_clock::now();
-  auto engine = make_engine(actual, std::move(*target));
+  if (Diagnostics errors = why_not(program); !errors.empty()) return errors;
+  auto engine = llvm::orc::LLJITBuilder()
+                    .setJITTargetMachineBuilder(llvm::orc::JITTargetMachineBuilder(llvm::Triple(actual.triple)))
+                    .setDataLayout((*target)->createDataLayout())
+                    .create();
   if (!engine) return failure(engine.takeError());
-  (*engine)->getObjTransformLayer().setTransform(
-      [&report](std::unique_ptr<llvm::MemoryBuffer> object) -> llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> {
-        report.code_bytes += code_bytes(*object);
-        return object;
-      });
-  if (llvm::Error error = (*engine)->addIRModule({std::move(*module), std::move(context)})) {
-    return failure(std::move(error));
-  }
-  std::map<std::string, DescentEntry, std::less<>> entries;
-  for (const loop::Entry& entry : program.entries) {
-    auto address = (*engine)->lookup(entry_symbol(program, entry));
-    if (!address) return failure(address.takeError());
-    entries.emplace(entry.name, address->toPtr<DescentEntry>());
-  }
-  report.generate = seconds_since(start);
-  (*engine)->getObjTransformLayer().setTransform(nullptr);  // every entry was looked up: nothing comes any more
-  return std::unique_ptr<Jit>(std::make_unique<OrcJit>(std::move(*engine), std::move(entries), report));
+  const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
+  return std::unique_ptr<Jit>(std::make_unique<OrcJit>(program, std::move(actual), std::move(*engine),
+                                                       threads > 0 ? static_cast<std::size_t>(threads) : processors));
+}
+
+Result<std::unique_ptr<Jit>> Jit::compile(const loop::Program& program, const Machine& machine, int threads) {
+  Result<std::unique_ptr<Jit>> jit = create(program, machine, threads);
+  if (!jit.ok()) return jit;
+  std::vector<Wanted> all;
+  for (const loop::Entry& entry : program.entries) all.push_back({entry.name, Effort::full});
+  if (Result<JitReport> made = (*jit)->make(all); !made.ok()) return made.errors();
+  return jit;
 }
 
 }  // namespace descent::codegen

@@ -31,17 +31,20 @@ llvm::Function* ModuleContext::add_function(const std::string& name, llvm::Array
   return function;
 }
 
+llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& kernel) {
+  std::vector<llvm::Type*> parameters(static_cast<std::size_t>(kernel.parameters),
+                                      llvm::PointerType::get(module.context(), 0));
+  parameters.insert(parameters.end(), static_cast<std::size_t>(kernel.indices) + 1,
+                    llvm::Type::getInt64Ty(module.context()));
+  parameters.push_back(llvm::PointerType::get(module.context(), 0));
+  return module.add_function(kernel.name, parameters);
+}
+
 llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
                             const std::vector<llvm::Align>& alignments) {
   const auto arrays = static_cast<std::size_t>(kernel.parameters);
   const auto indices = static_cast<std::size_t>(kernel.indices);
-  llvm::Type* pointer = llvm::PointerType::get(module.context(), 0);
-  llvm::Type* number = llvm::Type::getInt64Ty(module.context());
-  std::vector<llvm::Type*> parameters(arrays, pointer);
-  parameters.insert(parameters.end(), indices + 1, number);
-  parameters.push_back(pointer);
-
-  llvm::Function* function = module.add_function(kernel.name, parameters);
+  llvm::Function* function = declare_kernel(module, kernel);
   KernelEmitter emitter(module, kernel, function);
   KernelEmitter::Names& names = emitter.names();
   for (std::size_t i = 0; i < arrays; ++i) {

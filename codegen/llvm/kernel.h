@@ -28,7 +28,9 @@ struct ModuleContext {
   llvm::Function* add_function(const std::string& name, llvm::ArrayRef<llvm::Type*> parameters) const;
 };
 
-// `void kernel(arrays…, index parameters… : i64, batch : i64, threads : ptr)`. `alignments`: per array in bytes.
+// `void kernel(arrays…, index parameters… : i64, batch : i64, threads : ptr)`.
+llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& kernel);
+// `alignments`: per array in bytes.
 llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
                             const std::vector<llvm::Align>& alignments);
 

@@ -8,35 +8,13 @@
 #include "codegen/llvm/kernel.h"
 #include "codegen/llvm/lines.h"
 #include "codegen/llvm/vector.h"
+#include "ir/match.h"
 
 namespace descent::codegen {
 namespace {
 
 // Locals live on the stack, and a worker's stack is not large.
 constexpr std::int64_t most_local_bytes = 1 << 20;
-
-Diagnostics why_not(const loop::Program& program) {
-  Diagnostics errors;
-  for (const loop::Buffer& buffer : program.buffers) {
-    const bool placed =
-        buffer.storage == loop::Buffer::Storage::input || buffer.storage == loop::Buffer::Storage::output;
-    if (!placed && buffer.offset < 0) {
-      errors.push_back(
-          {"unplanned-buffer", {}, "expected a place in the arena for buffer '" + buffer.name + "', found none", {}});
-    }
-  }
-  for (const loop::Kernel& kernel : program.kernels) {
-    const std::int64_t bytes = local_bytes(kernel, program.largest_batch);
-    if (bytes > most_local_bytes) {
-      errors.push_back({"large-locals",
-                        kernel.origin,
-                        "expected locals of at most " + std::to_string(most_local_bytes) + " bytes in kernel '" +
-                            kernel.name + "', found " + std::to_string(bytes),
-                        {}});
-    }
-  }
-  return errors;
-}
 
 // Every function is compiled for the machine, with its widest vectors: some processors are sold with a preference for
 // narrower ones, which would split what the tile model counted as one register.
@@ -63,34 +41,115 @@ void check(const llvm::Module& module) {
   DESCENT_CHECK(!llvm::verifyModule(module, &stream), "the emitted LLVM module is malformed: " + reason);
 }
 
+class ModuleBuilder {
+ public:
+  ModuleBuilder(llvm::LLVMContext& context, const loop::Program& program, const Machine& machine,
+                llvm::TargetMachine& target)
+      : module_(std::make_unique<llvm::Module>(program.name, context)),
+        machine_(machine),
+        shared_{*module_, program, machine.vector_bytes},
+        alignments_(alignments_of(program)),
+        kernels_(program.kernels.size()) {
+    module_->setTargetTriple(target.getTargetTriple().str());
+    module_->setDataLayout(target.createDataLayout());
+    module_->setPICLevel(llvm::PICLevel::BigPIC);
+  }
+
+  void add_kernel(loop::KernelId id) {
+    const auto index = static_cast<std::size_t>(id);
+    kernels_[index] = emit_kernel(shared_, kernel(id), alignments_[index]);
+  }
+  void add_entry(const loop::Entry& entry) { emit_entry(shared_, entry, kernels_); }
+
+  // Kernels that steps call and that were not added are elsewhere.
+  void declare_kernels(const loop::Steps& steps) {
+    for (const auto& step : steps) {
+      match(
+          step, [this](const loop::Repeat& repeat) { declare_kernels(repeat.steps); },
+          [this](const loop::Call& call) {
+            llvm::Function*& function = kernels_[static_cast<std::size_t>(call.kernel)];
+            if (function == nullptr) function = declare_kernel(shared_, kernel(call.kernel));
+          });
+    }
+  }
+  // Code of another effort has other symbols; no entry's symbol has such a sign behind the program's name.
+  void make_external(Effort effort) {
+    for (std::size_t id = 0; id < kernels_.size(); ++id) {
+      if (kernels_[id] == nullptr) continue;
+      const std::string sign = effort == Effort::full ? "." : ":";
+      kernels_[id]->setName(shared_.program.name + sign + std::to_string(id) + sign + shared_.program.kernels[id].name);
+      kernels_[id]->setLinkage(llvm::GlobalValue::ExternalLinkage);
+    }
+  }
+  llvm::Module& module() { return *module_; }
+
+  std::unique_ptr<llvm::Module> finish() && {
+    describe_target(*module_, machine_);
+    check(*module_);
+    return std::move(module_);
+  }
+
+ private:
+  const loop::Kernel& kernel(loop::KernelId id) const { return shared_.program.kernels[static_cast<std::size_t>(id)]; }
+
+  std::unique_ptr<llvm::Module> module_;
+  const Machine& machine_;
+  ModuleContext shared_;
+  std::vector<std::vector<llvm::Align>> alignments_;
+  std::vector<llvm::Function*> kernels_;  // by id
+};
+
 }  // namespace
+
+Diagnostics why_not(const loop::Program& program) {
+  Diagnostics errors;
+  for (const loop::Buffer& buffer : program.buffers) {
+    const bool placed =
+        buffer.storage == loop::Buffer::Storage::input || buffer.storage == loop::Buffer::Storage::output;
+    if (!placed && buffer.offset < 0) {
+      errors.push_back(
+          {"unplanned-buffer", {}, "expected a place in the arena for buffer '" + buffer.name + "', found none", {}});
+    }
+  }
+  for (const loop::Kernel& kernel : program.kernels) {
+    const std::int64_t bytes = local_bytes(kernel, program.largest_batch);
+    if (bytes > most_local_bytes) {
+      errors.push_back({"large-locals",
+                        kernel.origin,
+                        "expected locals of at most " + std::to_string(most_local_bytes) + " bytes in kernel '" +
+                            kernel.name + "', found " + std::to_string(bytes),
+                        {}});
+    }
+  }
+  return errors;
+}
 
 std::string entry_symbol(const loop::Program& program, const loop::Entry& entry) {
   return program.name + "_" + entry.name;
 }
 
-Result<std::unique_ptr<llvm::Module>> build_module(llvm::LLVMContext& context, const loop::Program& program,
-                                                   const Machine& machine, llvm::TargetMachine& target, Lines lines) {
-  if (Diagnostics errors = why_not(program); !errors.empty()) return errors;
-  auto module = std::make_unique<llvm::Module>(program.name, context);
-  module->setTargetTriple(target.getTargetTriple().str());
-  module->setDataLayout(target.createDataLayout());
-  module->setPICLevel(llvm::PICLevel::BigPIC);
-
-  const ModuleContext shared{*module, program, machine.vector_bytes};
-  const std::vector<std::vector<llvm::Align>> alignments = alignments_of(program);
-  std::vector<llvm::Function*> kernels;
-  LineTable line_table(*module);
+std::unique_ptr<llvm::Module> build_module(llvm::LLVMContext& context, const loop::Program& program,
+                                           const Machine& machine, llvm::TargetMachine& target, Lines lines) {
+  ModuleBuilder builder(context, program, machine, target);
+  LineTable line_table(builder.module());
   for (std::size_t i = 0; i < program.kernels.size(); ++i) {
-    kernels.push_back(emit_kernel(shared, program.kernels[i], alignments[i]));
+    builder.add_kernel(static_cast<loop::KernelId>(i));
     if (lines == Lines::yes) line_table.add(program.kernels[i]);
   }
   line_table.finish();
-  for (const loop::Entry& entry : program.entries) emit_entry(shared, entry, kernels);
-  add_arena_size(*module, program);
-  describe_target(*module, machine);
-  check(*module);
-  return module;
+  for (const loop::Entry& entry : program.entries) builder.add_entry(entry);
+  add_arena_size(builder.module(), program);
+  return std::move(builder).finish();
+}
+
+std::unique_ptr<llvm::Module> build_module(llvm::LLVMContext& context, const loop::Program& program, const Part& part,
+                                           const Machine& machine, llvm::TargetMachine& target) {
+  ModuleBuilder builder(context, program, machine, target);
+  for (const loop::KernelId id : part.kernels) builder.add_kernel(id);
+  for (const loop::Entry* entry : part.entries) builder.declare_kernels(entry->steps);
+  builder.make_external(part.effort);
+  for (const loop::Entry* entry : part.entries) builder.add_entry(*entry);
+  return std::move(builder).finish();
 }
 
 }  // namespace descent::codegen

@@ -1,9 +1,9 @@
 // A program as an object file, assembly or LLVM text.
 #include <llvm/ADT/SmallString.h>
-#include <llvm/IR/LegacyPassManager.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include "codegen/llvm.h"
+#include "codegen/llvm/machine_code.h"
 #include "codegen/llvm/module.h"
 #include "codegen/llvm/optimise.h"
 #include "codegen/llvm/target.h"
@@ -14,10 +14,7 @@ namespace {
 std::string machine_code(llvm::Module& module, llvm::TargetMachine& target, llvm::CodeGenFileType kind) {
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream stream(text);
-  llvm::legacy::PassManager passes;
-  const bool unsupported = target.addPassesToEmitFile(passes, stream, nullptr, kind);
-  DESCENT_CHECK(!unsupported, "target '" + target.getTargetTriple().str() + "' cannot write this kind of file");
-  passes.run(module);
+  write_machine_code(module, target, kind, stream);
   return std::string(text);
 }
 
@@ -35,16 +32,16 @@ Result<std::string> emit(const loop::Program& program, const Machine& machine, E
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
   llvm::LLVMContext context;
-  Result<std::unique_ptr<llvm::Module>> module = build_module(context, program, actual, **target, Lines::yes);
-  if (!module.ok()) return module.errors();
-  optimise(**module, **target);
+  if (Diagnostics errors = why_not(program); !errors.empty()) return errors;
+  const std::unique_ptr<llvm::Module> module = build_module(context, program, actual, **target, Lines::yes);
+  optimise(*module, **target);
   switch (kind) {
     case Emit::object:
-      return machine_code(**module, **target, llvm::CodeGenFileType::ObjectFile);
+      return machine_code(*module, **target, llvm::CodeGenFileType::ObjectFile);
     case Emit::assembly:
-      return machine_code(**module, **target, llvm::CodeGenFileType::AssemblyFile);
+      return machine_code(*module, **target, llvm::CodeGenFileType::AssemblyFile);
     case Emit::llvm:
-      return text_of(**module);
+      return text_of(*module);
   }
   internal_error(__FILE__, __LINE__, "no such kind of file");
 }

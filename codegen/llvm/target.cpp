@@ -118,16 +118,16 @@ Result<Machine> named_machine(std::string_view triple, std::string_view cpu) {
 
 Machine resolved(const Machine& machine) { return machine.triple.empty() ? host_machine() : machine; }
 
-Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machine) {
+Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machine, Effort effort) {
   const Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget = subtarget_of(machine);
   if (!subtarget.ok()) return subtarget.errors();
   std::string reason;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(machine.triple, reason);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  std::unique_ptr<llvm::TargetMachine> made(target->createTargetMachine(machine.triple, machine.cpu, machine.features,
-                                                                        options, llvm::Reloc::PIC_, std::nullopt,
-                                                                        llvm::CodeGenOptLevel::Default));
+  const auto level = effort == Effort::full ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::None;
+  std::unique_ptr<llvm::TargetMachine> made(target->createTargetMachine(
+      machine.triple, machine.cpu, machine.features, options, llvm::Reloc::PIC_, std::nullopt, level));
   if (made == nullptr) {
     return error("unknown-target", "expected a target that LLVM can compile for, found '" + machine.triple + "'");
   }

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "codegen/llvm.h"
 #include "ir/diagnostics.h"
 #include "ir/machine.h"
 
@@ -17,6 +18,6 @@ void initialize_targets();
 Machine resolved(const Machine& machine);
 
 // IEEE arithmetic as written (no contraction, no fast-math), position-independent code.
-Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machine);
+Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machine, Effort effort = Effort::full);
 
 }  // namespace descent::codegen

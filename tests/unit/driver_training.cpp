@@ -187,6 +187,7 @@ TEST_CASE("a step allocates nothing") {
   const std::vector<std::int32_t> labels(32, 3);
   const std::vector<Feed> feeds{{"pixel", pixels}, {"label", labels}};
   for (int step = 0; step < 3; ++step) REQUIRE(trainer.step(32, feeds).ok());
+  REQUIRE(trainer.evaluate(32, feeds).ok());
   const std::int64_t before = allocations();
   bool good = true;
   for (int step = 0; step < 100; ++step)

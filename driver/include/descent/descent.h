@@ -130,7 +130,8 @@ struct TrainerOptions {
   bool force_parts = false;  // for tests: every parallel loop cut into as many parts as there are threads
 };
 
-// A model at work: machine code, one arena with all states, a pool of threads. Not for use by two threads at once.
+// A model at work: machine code, one arena with all states, a pool of threads. Not for use by two threads at once. The
+// code of an entry is made when it is first called, that of a step already by `init`.
 class Trainer {
  public:
   static Result<Trainer> create(const Program& program, const TrainerOptions& options = {});
@@ -139,7 +140,7 @@ class Trainer {
   ~Trainer();
 
   const Program& program() const;
-  const Timings& timings() const;  // all of them
+  const Timings& timings() const;  // all of them, of the code that was made so far
   int threads() const;
 
   // States from their initialisers (zeros where there are none); the next step is step 1. 0 ≤ seed < 2^31.
