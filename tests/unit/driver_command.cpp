@@ -61,7 +61,8 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
        "error: --emit: expected one of obj, llvm, asm, found 'ojb' (did you mean 'obj'?)\nnote: `descent build --help` "
        "shows its options\n"},
       {"inspect m.descent --stage grph",
-       "error: --stage: expected one of ast, graph, step, fused, loop, llvm, asm, found 'grph' (did you mean 'graph'?)\n"
+       "error: --stage: expected one of ast, graph, step, fused, loop, llvm, asm, found 'grph' (did you mean "
+       "'graph'?)\n"
        "note: `descent inspect --help` shows its options\n"},
       {"inspect good.descent --color sometimes",
        "error: --color: expected one of auto, always, never, found 'sometimes'\nnote: `descent inspect --help` shows "
