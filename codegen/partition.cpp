@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "codegen/llvm/vector.h"
+#include "codegen/vector.h"
 #include "ir/match.h"
 
 namespace descent::codegen {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "codegen/cpp.h"
 #include "codegen/llvm.h"
 #include "descent/tools.h"
 #include "driver/loop_parts.h"
@@ -39,13 +40,13 @@ Model with_entry(Model model, const std::string& entry) {
 Result<std::string> print_graph(const Program& program, const Model* model, const InspectOptions& options) {
   if (!model) {
     return diagnostic("no-such-stage", {},
-                      fmt::format("'{}' is a printed Loop program: it has no stage '{}', only loop, llvm and asm",
+                      fmt::format("'{}' is a printed Loop program: it has no stage '{}', only loop, llvm, cpp and asm",
                                   program.parts().source->name, options.stage));
   }
   if (!options.kernel.empty()) {
-    return diagnostic(
-        "no-such-part", {},
-        fmt::format("stage '{}' is printed entry by entry; loop, llvm and asm can show one kernel", options.stage));
+    return diagnostic("no-such-part", {},
+                      fmt::format("stage '{}' is printed entry by entry; loop, llvm, cpp and asm can show one kernel",
+                                  options.stage));
   }
   return print(with_entry(*model, options.entry));
 }
@@ -94,6 +95,9 @@ Result<std::string> loop_stage(const Program& program, const InspectOptions& opt
 Result<std::string> llvm_stage(const Program& program, const InspectOptions& options) {
   return codegen::emit(chosen_part(program, options), program.parts().machine, codegen::Emit::llvm);
 }
+Result<std::string> cpp_stage(const Program& program, const InspectOptions& options) {
+  return codegen::emit_cpp(chosen_part(program, options));
+}
 Result<std::string> assembly_stage(const Program& program, const InspectOptions& options) {
   return codegen::emit(chosen_part(program, options), program.parts().machine, codegen::Emit::assembly);
 }
@@ -104,8 +108,8 @@ struct Stage {
 };
 // The ladder: from what was written to what runs.
 constexpr std::array ladder{
-    Stage{"ast", ast_stage},   Stage{"graph", graph_stage}, Stage{"step", step_stage},    Stage{"fused", fused_stage},
-    Stage{"loop", loop_stage}, Stage{"llvm", llvm_stage},   Stage{"asm", assembly_stage},
+    Stage{"ast", ast_stage},   Stage{"graph", graph_stage}, Stage{"step", step_stage}, Stage{"fused", fused_stage},
+    Stage{"loop", loop_stage}, Stage{"llvm", llvm_stage},   Stage{"cpp", cpp_stage},   Stage{"asm", assembly_stage},
 };
 
 Result<std::string> around_pass(const Program& program, const InspectOptions& options) {
@@ -167,10 +171,16 @@ Result<std::vector<EntryCost>> cost(const Program& program, const std::string& e
 }
 
 Result<std::string> build(const Program& program, Artifact artifact) {
+  if (artifact == Artifact::cpp) return codegen::emit_cpp(program.loop());
   const codegen::Emit kind = artifact == Artifact::object ? codegen::Emit::object
                              : artifact == Artifact::llvm ? codegen::Emit::llvm
                                                           : codegen::Emit::assembly;
   return codegen::emit(program.loop(), program.parts().machine, kind);
+}
+
+std::vector<CompanionFile> companions_of(Artifact artifact) {
+  if (artifact != Artifact::cpp) return {};
+  return {{std::string(codegen::cpp_header_name), codegen::cpp_header()}};
 }
 
 }  // namespace descent

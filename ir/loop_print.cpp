@@ -10,16 +10,14 @@
 
 #include "ir/loop.h"
 #include "ir/loop_layout.h"
+#include "ir/loop_placement.h"
 #include "ir/loop_verify.h"
-#include "ir/loop_walk.h"
 #include "ir/match.h"
 #include "ir/text_literal.h"
 
 namespace descent::loop {
 namespace {
 
-// An expression printed in place is at most this deep; deeper ones are cut by a `let`.
-constexpr int deepest_expression = 6;
 constexpr int primary_precedence = 9;
 
 std::string_view word_for(Array::Role role) {
@@ -64,78 +62,6 @@ std::string added(const std::string& sum) {
   if (sum == "0") return {};
   return sum[0] == '-' ? " - " + sum.substr(1) : " + " + sum;
 }
-
-// Which temps are printed in place: literals; and what one statement of the same block uses once, when no store in
-// between could change what it loads.
-class Placement {
- public:
-  explicit Placement(const Kernel& kernel) : temps_(kernel.temps.size()) {
-    for_each_statement(kernel.body, [&](const Statement& statement) {
-      for_each_use(statement, [&](TempId temp) {
-        if (known(temp)) ++temps_[index(temp)].uses;
-      });
-    });
-    block(kernel.body);
-  }
-
-  bool in_place(TempId temp) const { return known(temp) && temps_[index(temp)].in_place; }
-  const Let* let(TempId temp) const { return temps_[index(temp)].let; }
-
- private:
-  struct Temp {
-    int uses = 0;
-    bool in_place = false;
-    const Let* let = nullptr;
-    int depth = 0;             // of the expression with what is printed in place
-    std::set<ArrayId> loaded;  // by it
-  };
-
-  static std::size_t index(TempId temp) { return static_cast<std::size_t>(temp); }
-  bool known(TempId temp) const { return temp >= 0 && index(temp) < temps_.size(); }
-
-  void block(const Block& block) {
-    std::set<TempId> waiting;  // for their one use
-    for (const Statement& statement : block) {
-      for_each_use(statement, [&](TempId temp) {
-        if (waiting.erase(temp) != 0) temps_[index(temp)].in_place = true;
-      });
-      if (const Let* let = std::get_if<Let>(&statement.node)) define(*let, waiting);
-      for_each_statement(statement, [&](const Statement& inner) {
-        match(
-            inner.node, [&](const Store& store) { forget(waiting, store.array); },
-            [&](const Declare& declare) { forget(waiting, declare.array); }, [](const Let&) {}, [](const If&) {},
-            [](const For&) {});
-      });
-      match(
-          statement.node, [&](const If& branch) { this->block(branch.then); },
-          [&](const For& loop) { this->block(loop.body); }, [](const Let&) {}, [](const Store&) {},
-          [](const Declare&) {});
-    }
-  }
-
-  void define(const Let& let, std::set<TempId>& waiting) {
-    if (!known(let.temp) || temps_[index(let.temp)].let != nullptr) return;
-    Temp& temp = temps_[index(let.temp)];
-    temp.let = &let;
-    if (std::holds_alternative<Literal>(let.value)) {
-      temp.in_place = temp.uses > 0;
-      return;
-    }
-    if (const Load* load = std::get_if<Load>(&let.value)) temp.loaded.insert(load->array);
-    for_each_use(Statement{let}, [&](TempId used) {
-      if (!in_place(used) || used == let.temp) return;
-      temp.depth = std::max(temp.depth, temps_[index(used)].depth + 1);
-      temp.loaded.insert(temps_[index(used)].loaded.begin(), temps_[index(used)].loaded.end());
-    });
-    if (temp.uses == 1 && temp.depth < deepest_expression) waiting.insert(let.temp);
-  }
-
-  void forget(std::set<TempId>& waiting, ArrayId stored) {
-    std::erase_if(waiting, [&](TempId temp) { return temps_[index(temp)].loaded.count(stored) != 0; });
-  }
-
-  std::vector<Temp> temps_;
-};
 
 using PrintAffine = std::function<std::string(const Affine&)>;
 

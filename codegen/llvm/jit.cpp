@@ -15,6 +15,7 @@
 #include <system_error>
 #include <thread>
 
+#include "codegen/limits.h"
 #include "codegen/llvm.h"
 #include "codegen/llvm/machine_code.h"
 #include "codegen/llvm/module.h"
@@ -199,7 +200,7 @@ Result<std::unique_ptr<Jit>> Jit::create(const loop::Program& program, const Mac
                           "', to compile for in place, found '" + actual.triple + "'",
                       {}};
   }
-  if (Diagnostics errors = why_not(program); !errors.empty()) return errors;
+  if (Diagnostics errors = why_not_compiled(program); !errors.empty()) return errors;
   auto engine = llvm::orc::LLJITBuilder()
                     .setJITTargetMachineBuilder(llvm::orc::JITTargetMachineBuilder(llvm::Triple(actual.triple)))
                     .setDataLayout((*target)->createDataLayout())

@@ -7,14 +7,10 @@
 #include "codegen/llvm/entry.h"
 #include "codegen/llvm/kernel.h"
 #include "codegen/llvm/lines.h"
-#include "codegen/llvm/vector.h"
 #include "ir/match.h"
 
 namespace descent::codegen {
 namespace {
-
-// Locals live on the stack, and a worker's stack is not large.
-constexpr std::int64_t most_local_bytes = 1 << 20;
 
 // Every function is compiled for the machine, with its widest vectors: some processors are sold with a preference for
 // narrower ones, which would split what the tile model counted as one register.
@@ -100,29 +96,6 @@ class ModuleBuilder {
 };
 
 }  // namespace
-
-Diagnostics why_not(const loop::Program& program) {
-  Diagnostics errors;
-  for (const loop::Buffer& buffer : program.buffers) {
-    const bool placed =
-        buffer.storage == loop::Buffer::Storage::input || buffer.storage == loop::Buffer::Storage::output;
-    if (!placed && buffer.offset < 0) {
-      errors.push_back(
-          {"unplanned-buffer", {}, "expected a place in the arena for buffer '" + buffer.name + "', found none", {}});
-    }
-  }
-  for (const loop::Kernel& kernel : program.kernels) {
-    const std::int64_t bytes = local_bytes(kernel, program.largest_batch);
-    if (bytes > most_local_bytes) {
-      errors.push_back({"large-locals",
-                        kernel.origin,
-                        "expected locals of at most " + std::to_string(most_local_bytes) + " bytes in kernel '" +
-                            kernel.name + "', found " + std::to_string(bytes),
-                        {}});
-    }
-  }
-  return errors;
-}
 
 std::string entry_symbol(const loop::Program& program, const loop::Entry& entry) {
   return program.name + "_" + entry.name;

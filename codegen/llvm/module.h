@@ -14,9 +14,6 @@
 
 namespace descent::codegen {
 
-// Why this back end cannot compile the program; empty when it can.
-Diagnostics why_not(const loop::Program& program);
-
 // With `lines` each kernel's code points at its line in the model file.
 enum class Lines : bool { no, yes };
 // The whole program. Entries and `PROGRAM_arena_bytes` are external, everything else is internal.

@@ -2,6 +2,7 @@
 #include <llvm/ADT/SmallString.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include "codegen/limits.h"
 #include "codegen/llvm.h"
 #include "codegen/llvm/machine_code.h"
 #include "codegen/llvm/module.h"
@@ -32,7 +33,7 @@ Result<std::string> emit(const loop::Program& program, const Machine& machine, E
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
   llvm::LLVMContext context;
-  if (Diagnostics errors = why_not(program); !errors.empty()) return errors;
+  if (Diagnostics errors = why_not_compiled(program); !errors.empty()) return errors;
   const std::unique_ptr<llvm::Module> module = build_module(context, program, actual, **target, Lines::yes);
   optimise(*module, **target);
   switch (kind) {

@@ -1,4 +1,5 @@
-// descent build: an object file, LLVM text or assembly with the model's entries.
+// descent build: an object file, C++, LLVM text or assembly with the model's entries.
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -18,7 +19,7 @@ struct BuildOptions {
 };
 
 const std::map<std::string, Artifact> kinds{
-    {"asm", Artifact::assembly}, {"llvm", Artifact::llvm}, {"obj", Artifact::object}};
+    {"asm", Artifact::assembly}, {"cpp", Artifact::cpp}, {"llvm", Artifact::llvm}, {"obj", Artifact::object}};
 
 int run(const BuildOptions& wanted) {
   Result<CompileOptions> options = wanted.model.compile_options();
@@ -27,10 +28,16 @@ int run(const BuildOptions& wanted) {
   options->cpu = wanted.cpu;
   Result<Program> program = compile_file(wanted.model.file, *options);
   if (!program) return fail(program.errors());
-  Result<std::string> artifact = build(*program, kinds.at(wanted.emit));
+  const Artifact kind = kinds.at(wanted.emit);
+  Result<std::string> artifact = build(*program, kind);
   if (!artifact) return fail(artifact.errors());
   auto written = data::write_file(wanted.out, data::bytes_of_text(*artifact));
   if (!written) return fail(data::to_string(written.error()));
+  for (const CompanionFile& companion : companions_of(kind)) {
+    const std::string path = std::filesystem::path(wanted.out).replace_filename(companion.name).string();
+    auto beside = data::write_file(path, data::bytes_of_text(companion.text));
+    if (!beside) return fail(data::to_string(beside.error()));
+  }
   fmt::print("{}: {} bytes; the arena takes {} bytes, 64-byte aligned; at most {} rows\n", wanted.out, *written,
              program->arena_bytes(), program->largest_batch());
   for (const char* entry : {"init", "step", "evaluate", "report", "predict"}) {
@@ -42,13 +49,14 @@ int run(const BuildOptions& wanted) {
 }  // namespace
 
 void add_build(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("build", "Write an object file (or LLVM text, or assembly) for any processor");
+  CLI::App* command =
+      app.add_subcommand("build", "Write an object file (or C++, LLVM text, assembly) for any processor");
   auto options = std::make_shared<BuildOptions>();
   options->model.add_to(*command);
   command->add_option("-o,--output", options->out, "The file to write")->required()->type_name("OUT");
-  command->add_option("--emit", options->emit, "obj (default), llvm or asm")
+  command->add_option("--emit", options->emit, "obj (default), cpp, llvm or asm")
       ->type_name("KIND")
-      ->check(one_of({"obj", "llvm", "asm"}));
+      ->check(one_of({"obj", "cpp", "llvm", "asm"}));
   command->add_option("--target", options->triple, "The target, such as aarch64-linux-gnu (default: this machine)")
       ->type_name("TRIPLE");
   command->add_option("--cpu", options->cpu, "The processor, by LLVM's name, such as cortex-a72")->type_name("NAME");

@@ -86,14 +86,14 @@ void add_inspect(CLI::App& app, int& exit_code) {
   InspectOptions& options = wanted->options;
   wanted->model.add_to(*command);
   CLI::Option* stage =
-      command->add_option("--stage", options.stage, "ast, graph, step, fused, loop, llvm or asm (default: graph)")
+      command->add_option("--stage", options.stage, "ast, graph, step, fused, loop, llvm, cpp or asm (default: graph)")
           ->type_name("STAGE")
           ->check(one_of(stages()));
   CLI::Option* pass =
       command->add_option("--pass", options.pass, "The Graph before and after this pass")->type_name("NAME");
   command->add_option("--entry", options.entry, "Only this entry: init, step, evaluate, report or predict")
       ->type_name("NAME");
-  command->add_option("--kernel", options.kernel, "Only this kernel (stages loop, llvm, asm; --cost)")
+  command->add_option("--kernel", options.kernel, "Only this kernel (stages loop, llvm, cpp, asm; --cost)")
       ->type_name("NAME");
   command->add_flag("--cost", wanted->cost, "FLOPs and bytes of every kernel at the batch, in place of a stage")
       ->excludes(stage)
@@ -103,7 +103,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
       "operation\n"
       "on floats is one, a fused multiply-add two; exp, log, tanh … are the operations of their expansions (an f32 exp "
       "is\n"
-      "29); indices and random integers are none; a branch counts as taken. Bytes are the least that a call must "
+      "28); indices and random integers are none; a branch counts as taken. Bytes are the least that a call must "
       "move:\n"
       "each element that it can touch once, wherever it lies. `~` marks a count that is near, not exact.\n\n"
       "Examples:\n"

@@ -182,7 +182,7 @@ TEST_CASE("what can't be inspected is a diagnostic with a suggestion") {
   CHECK(errors_of(inspect(program, {"graph", "", "", "stop"})) ==
         "error: there is no entry 'stop'\nnote: did you mean 'step'?\n");
   CHECK(errors_of(inspect(program, {"graph", "", program.loop().kernels.front().name, ""})) ==
-        "error: stage 'graph' is printed entry by entry; loop, llvm and asm can show one kernel\n");
+        "error: stage 'graph' is printed entry by entry; loop, llvm, cpp and asm can show one kernel\n");
 }
 
 TEST_CASE("gradients of all examples agree with differences") {

@@ -21,6 +21,8 @@ const std::vector<Room> table = {
     {"ir/", {"ir/"}, {"fmt/"}},
     {"frontend/", {"frontend/", "ir/"}, {}},
     {"passes/", {"passes/", "ir/"}, {}},
+    {"codegen/cpp/simd/", {"codegen/cpp/simd/", "runtime/abi.h"}, {"xsimd/"}},  // not for this tree but for its output
+    {"codegen/cpp", {"codegen/", "ir/", "runtime/abi.h"}, {}},
     {"codegen/", {"codegen/", "ir/", "runtime/abi.h"}, {"llvm/"}},
     {"runtime/core/", {"runtime/core/", "runtime/abi.h"}, {}},
     {"runtime/data/", {"runtime/data/", "runtime/core/", "runtime/abi.h"}, {"zlib.h", "nlohmann/"}},

@@ -9,13 +9,13 @@
 
 namespace descent {
 
-// The ladder of stages, in order: ast, graph, step, fused, loop, llvm, asm.
+// The ladder of stages, in order: ast, graph, step, fused, loop, llvm, cpp, asm.
 const std::vector<std::string>& stages();
 
 struct InspectOptions {
   std::string stage = "graph";
   std::string pass;    // not empty: the Graph before and after this pass instead of a stage
-  std::string kernel;  // only this kernel; stages loop, llvm and asm
+  std::string kernel;  // only this kernel; stages loop, llvm, cpp and asm
   std::string entry;   // only this entry; all stages but ast
 };
 // The text of a stage.
@@ -38,9 +38,14 @@ struct EntryCost {
 Result<std::vector<EntryCost>> cost(const Program& program, const std::string& entry = {},
                                     const std::string& kernel = {});
 
-enum class Artifact : std::uint8_t { object, llvm, assembly };
+enum class Artifact : std::uint8_t { object, llvm, assembly, cpp };
 // The bytes of an artifact with all entries, for the machine the program was compiled for.
 Result<std::string> build(const Program& program, Artifact artifact);
+// Files that an artifact needs beside it: the header that a C++ file includes.
+struct CompanionFile {
+  std::string name, text;
+};
+std::vector<CompanionFile> companions_of(Artifact artifact);
 
 // A gradient that the text asks for, against central differences in double on small random data.
 struct GradientCheck {

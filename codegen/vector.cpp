@@ -1,5 +1,5 @@
 // Lanes share one flow of control, so nothing that steers it may differ between them, but conditions (masks).
-#include "codegen/llvm/vector.h"
+#include "codegen/vector.h"
 
 #include <algorithm>
 

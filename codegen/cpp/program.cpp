@@ -1,0 +1,191 @@
+// The whole file: kernels, then the entries that call them.
+#include <algorithm>
+#include <utility>
+
+#include "codegen/cpp.h"
+#include "codegen/cpp/kernel.h"
+#include "codegen/limits.h"
+#include "ir/match.h"
+
+namespace descent::codegen {
+namespace {
+
+using namespace cpp;
+
+class ProgramPrinter {
+ public:
+  explicit ProgramPrinter(const loop::Program& program)
+      : program_(program), kernels_(program.kernels.size()), names_(reserved_words()) {}
+
+  std::string run() && {
+    title();
+    text_.add_as_it_is("#include \"descent_simd.h\"\n\nnamespace descent_generated {\nnamespace {\n");
+    name_kernels();
+    for (std::size_t id = 0; id < kernels_.size(); ++id) {
+      if (kernels_[id].empty()) continue;
+      text_.add_as_it_is("\n" + print_kernel(program_.kernels[id], kernels_[id], program_.largest_batch));
+    }
+    text_.add_as_it_is("\n}  // namespace\n\nextern \"C\" {\n");
+    arena_size();
+    for (const loop::Entry& entry : program_.entries) this->entry(entry);
+    text_.add_as_it_is("\n}  // extern \"C\"\n}  // namespace descent_generated\n");
+    return std::move(text_).take();
+  }
+
+ private:
+  void title() {
+    std::string entries;
+    for (const loop::Entry& entry : program_.entries) entries += (entries.empty() ? "" : ", ") + entry.name;
+    text_.add_as_it_is(comment(program_.name + ": " + entries + ", for batches of at most " +
+                               std::to_string(program_.largest_batch) + ".") +
+                       "\n// Compile with -std=c++17 -O2 -ffp-contract=off, for the processor that it shall run on.\n");
+  }
+
+  // The kernels that an entry calls have a name.
+  void name_kernels() {
+    std::vector<bool> called(kernels_.size());
+    for (const loop::Entry& entry : program_.entries) mark_called(entry.steps, called);
+    for (std::size_t id = 0; id < kernels_.size(); ++id) {
+      if (called[id]) kernels_[id] = names_.take("compute_" + identifier(program_.kernels[id].name));
+    }
+  }
+  static void mark_called(const loop::Steps& steps, std::vector<bool>& called) {
+    for (const auto& step : steps) {
+      match(
+          step, [&](const loop::Call& call) { called[static_cast<std::size_t>(call.kernel)] = true; },
+          [&](const loop::Repeat& repeat) { mark_called(repeat.steps, called); });
+    }
+  }
+
+  // A symbol that C++ can't spell is given to the assembler.
+  std::string symbol_label(const std::string& symbol) const {
+    return is_identifier(symbol) ? "" : " __asm__(" + quoted(symbol) + ")";
+  }
+
+  void arena_size() {
+    const std::string symbol = program_.name + "_arena_bytes";
+    const std::string name = names_.take(is_identifier(symbol) ? symbol : identifier(symbol));
+    text_.add_as_it_is("\nextern const int64_t " + name + symbol_label(symbol) + ";\nconst int64_t " + name + " = " +
+                       std::to_string(program_.arena_bytes) + ";\n");
+  }
+
+  // -- entries -----------------------------------------------------------------------------------------------------
+
+  void entry(const loop::Entry& entry) {
+    const std::string symbol = program_.name + "_" + entry.name;
+    const std::string name = names_.take(is_identifier(symbol) ? symbol : identifier(symbol));
+    const std::string label = symbol_label(symbol);
+    const std::string before = std::exchange(text_, {}).take();
+    if (entry.name == "init") text_.add(1, "require_exact_arithmetic();");
+    const std::size_t mark = names_.mark();
+    buffers_.assign(program_.buffers.size(), "");
+    used_.assign(program_.buffers.size(), false);
+    mark_used(entry.steps);
+    pointers(entry);
+    steps(entry.steps, 1);
+    names_.release(mark);
+    const std::string body = std::exchange(text_, {}).take();
+    const std::string parameters =
+        body.find("call") == std::string::npos ? "const DescentCall*" : "const DescentCall* call";
+    text_.add_as_it_is(before + "\n");
+    if (!label.empty()) text_.add(0, "void " + name + "(const DescentCall* call)" + label + ";");
+    text_.add_as_it_is("void " + name + "(" + parameters + ") {\n" + body + "}\n");
+  }
+
+  void mark_used(const loop::Steps& steps) {
+    for (const auto& step : steps) {
+      match(
+          step,
+          [&](const loop::Call& call) {
+            const loop::Kernel& kernel = program_.kernels[static_cast<std::size_t>(call.kernel)];
+            for (loop::ArrayId array : signature_of(kernel).arrays) {
+              used_[static_cast<std::size_t>(call.buffers[static_cast<std::size_t>(array)])] = true;
+            }
+          },
+          [&](const loop::Repeat& repeat) { mark_used(repeat.steps); });
+    }
+  }
+
+  // A name for every buffer that a kernel of the entry touches.
+  void pointers(const loop::Entry& entry) {
+    const auto place = [&](std::size_t id, const std::string& from, const std::string& which) {
+      if (!used_[id] || !buffers_[id].empty()) return;
+      const loop::Buffer& buffer = program_.buffers[id];
+      const loop::Array like{loop::Array::Role::update, buffer.name, buffer.type.dtype, buffer.type.shape,
+                             buffer.panel};
+      buffers_[id] = names_.take(identifier(buffer.name));
+      const std::string shape = shape_comment(buffer.type.shape, buffer.panel);
+      text_.add(1, "auto* const " + buffers_[id] + " = " + from + "<" + pointed_type(like, program_.largest_batch) +
+                       ">(call, " + which + ");" + (buffer.type.shape.empty() ? "" : "  " + comment(shape)));
+    };
+    for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
+      place(static_cast<std::size_t>(entry.inputs[i]), "input_at", std::to_string(i));
+    }
+    for (std::size_t i = 0; i < entry.outputs.size(); ++i) {
+      place(static_cast<std::size_t>(entry.outputs[i]), "output_at", std::to_string(i));
+    }
+    for (std::size_t id = 0; id < buffers_.size(); ++id) {
+      DESCENT_CHECK(!used_[id] || !buffers_[id].empty() || program_.buffers[id].offset >= 0,
+                    "buffer '" + program_.buffers[id].name + "' has no place in this entry");
+      place(id, "arena_at", std::to_string(program_.buffers[id].offset));
+    }
+  }
+
+  void steps(const loop::Steps& steps, int depth) {
+    for (const auto& step : steps) {
+      match(
+          step, [&](const loop::Call& one) { call(one, depth); }, [&](const loop::Repeat& one) { repeat(one, depth); });
+    }
+  }
+
+  void repeat(const loop::Repeat& repeat, int depth) {
+    const std::size_t mark = names_.mark();
+    variables_.push_back(names_.take(identifier(repeat.variable)));
+    const std::string& name = variables_.back();
+    const std::string count = std::to_string(repeat.count), last = std::to_string(repeat.count - 1);
+    text_.add(depth, repeat.reversed
+                         ? "for (int64_t " + name + " = " + last + "; " + name + " >= 0; --" + name + ") {"
+                         : "for (int64_t " + name + " = 0; " + name + " < " + count + "; ++" + name + ") {");
+    steps(repeat.steps, depth + 1);
+    text_.add(depth, "}");
+    variables_.pop_back();
+    names_.release(mark);
+  }
+
+  void call(const loop::Call& call, int depth) {
+    const loop::Kernel& kernel = program_.kernels[static_cast<std::size_t>(call.kernel)];
+    const Signature signature = signature_of(kernel);
+    std::vector<std::string> arguments;
+    for (loop::ArrayId array : signature.arrays) {
+      const auto id = static_cast<std::size_t>(array);
+      const std::string& buffer = buffers_[static_cast<std::size_t>(call.buffers[id])];
+      arguments.push_back((is_by_value(kernel.arrays[id]) ? "*" : "") + buffer);
+    }
+    for (loop::VariableId index : signature.indices) {
+      const Affine& form = call.indices[static_cast<std::size_t>(index)];
+      arguments.push_back(sum_of(form, [&](AxisId id) { return variables_[static_cast<std::size_t>(id)]; }));
+    }
+    if (signature.batch) arguments.emplace_back("call->batch");
+    if (signature.threads) arguments.emplace_back("call->threads");
+    std::string text;
+    for (const std::string& argument : arguments) text += (text.empty() ? "" : ", ") + argument;
+    text_.add(depth, kernels_[static_cast<std::size_t>(call.kernel)] + "(" + text + ");");
+  }
+
+  const loop::Program& program_;
+  std::vector<std::string> kernels_;  // their functions; empty: never called
+  Names names_;
+  Lines text_;
+  std::vector<std::string> buffers_;    // of the entry being written
+  std::vector<bool> used_;              // by a kernel of it
+  std::vector<std::string> variables_;  // of the open repeats
+};
+
+}  // namespace
+
+Result<std::string> emit_cpp(const loop::Program& program) {
+  if (Diagnostics errors = why_not_compiled(program); !errors.empty()) return errors;
+  return ProgramPrinter(program).run();
+}
+
+}  // namespace descent::codegen

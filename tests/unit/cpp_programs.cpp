@@ -1,0 +1,170 @@
+// The C++ back end, compiled by g++ and clang++: the bits of the Loop interpreter, on 0 to 3 threads with every
+// parallel loop forced into parts, without warnings.
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <map>
+#include <random>
+
+#include "codegen/cpp.h"
+#include "frontend/frontend.h"
+#include "tests/support/cpp_run.h"
+#include "tests/support/graph_run.h"
+#include "tests/support/loop_generator.h"
+#include "tests/support/loop_kernels.h"
+#include "tests/support/loop_merge.h"
+#include "tests/support/loop_run.h"
+#include "tests/support/sanitizer.h"
+
+namespace descent::test {
+namespace {
+
+const std::string without_xsimd = " -DDESCENT_NO_XSIMD";
+const CppCompiler gcc_native{"g++", "-O2 -march=native"};
+const CppCompiler gcc_baseline{"g++", "-O2 -march=x86-64-v2" + without_xsimd};
+const CppCompiler gcc_v3{"g++", "-O2 -march=x86-64-v3" + without_xsimd};
+const CppCompiler clang_native{"clang++-19", "-O2 -march=native"};
+const CppCompiler clang_baseline{"clang++-19", "-O2 -march=x86-64-v2" + without_xsimd};
+
+// "" when the library leaves the interpreter's bits from each memory.
+std::string difference_of(const CppLibrary& library, const loop::Program& program, const std::string& entry,
+                          std::int64_t batch, const std::vector<Memory>& memories) {
+  if (library.arena_bytes() != program.arena_bytes) return "the arena's size differs";
+  if (library.entry(entry) == nullptr) return "there is no entry " + entry;
+  for (const Memory& memory : memories) {
+    const Memory expected = interpret(program, entry, batch, memory);
+    for (int threads = 0; threads <= 3; ++threads) {
+      const Memory found = run(library.entry(entry), batch, memory, threads);
+      const std::string text = difference(program, entry, expected, found);
+      if (!text.empty()) return entry + ", " + std::to_string(threads) + " threads: " + text;
+    }
+  }
+  return {};
+}
+
+// As many programs as are given, in one file.
+void check_together(const std::vector<loop::Program>& programs, const std::string& entry,
+                    const std::vector<CppCompiler>& compilers) {
+  const loop::Program merged = merge(programs);
+  for (const CppBuild& build : build_everywhere(merged, compilers)) {
+    INFO(build.name);
+    if (!build.library.ok()) FAIL(render(build.library.errors()));
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+      const std::string name = merged_name(entry, i);
+      const std::int64_t batch = 1 + static_cast<std::int64_t>(i) % programs[i].largest_batch;
+      const std::string found = difference_of(**build.library, merged, name, batch,
+                                              {random_memory(merged, name, i), tame_memory(merged, name, i)});
+      INFO((found.empty() ? "" : loop::print(programs[i]) + *codegen::emit_cpp(programs[i])));
+      REQUIRE(found == "");
+    }
+  }
+}
+
+// A model from its text to a Loop program, with the numbers that its train block gives the entries' inputs.
+struct Lesson {
+  loop::Program program;
+  std::map<std::string, double> numbers;
+};
+Lesson lesson(const std::string& file, int lanes) {
+  const std::string path = std::string(DESCENT_SOURCE_DIR) + "/" + file;
+  Result<frontend::Compilation> compiled =
+      frontend::compile(std::make_shared<Source>(Source{path, read_text(path)}), {});
+  if (!compiled) throw std::runtime_error(render(compiled.errors()));
+  Lesson made{lower_or_fail(passes_or_fail(compiled->model), lanes, 20), {{"seed", 1}, {"steps", 8}}};
+  for (const auto& rate : compiled->rates) made.numbers[rate.name] = rate.value;
+  return made;
+}
+
+// init, three steps, the last of them short, then evaluate and predict, each on what the one before has left.
+std::vector<Memory> trained(const Lesson& lesson,
+                            const std::function<Memory(const std::string&, std::int64_t, Memory)>& run) {
+  const loop::Program& program = lesson.program;
+  const std::vector<std::pair<std::string, std::int64_t>> calls = {{"init", 1},  {"step", 20},    {"step", 20},
+                                                                   {"step", 13}, {"evaluate", 7}, {"predict", 20}};
+  std::vector<Memory> left;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const auto& [name, batch] = calls[i];
+    const loop::Entry* entry = program.entry(name);
+    if (entry == nullptr) continue;
+    Memory memory = tame_memory(program, name, i);
+    for (std::size_t k = 0; k < entry->inputs.size(); ++k) {
+      const loop::Buffer& input = program.buffers[static_cast<std::size_t>(entry->inputs[k])];
+      const auto known = lesson.numbers.find(input.name);
+      if (!input.type.shape.empty() || (known == lesson.numbers.end() && input.name != "step")) continue;
+      const double number = known == lesson.numbers.end() ? static_cast<double>(i) : known->second;
+      const Word word = word_of(number, input.type.dtype);
+      std::memcpy(memory.inputs[k].data(), &word.bits, memory.inputs[k].size());
+    }
+    memory.arena = left.empty() ? Bytes(memory.arena.size()) : left.back().arena;
+    left.push_back(run(name, batch, std::move(memory)));
+  }
+  return left;
+}
+
+void check_lesson(const std::string& file, int lanes, const std::vector<CppCompiler>& compilers) {
+  const Lesson lesson = descent::test::lesson(file, lanes);
+  const auto jit = codegen::Jit::compile(lesson.program, codegen::host_machine());
+  REQUIRE(jit.ok());
+  const std::vector<Memory> expected =
+      trained(lesson, [&](const std::string& entry, std::int64_t batch, Memory memory) {
+        return run((*jit)->entry(entry), batch, std::move(memory));
+      });
+  for (const CppBuild& build : build_everywhere(lesson.program, compilers)) {
+    INFO(file << ", " << lanes << " lanes, " << build.name);
+    if (!build.library.ok()) FAIL(render(build.library.errors()));
+    for (int threads = 0; threads <= 3; ++threads) {
+      const std::vector<Memory> found =
+          trained(lesson, [&](const std::string& entry, std::int64_t batch, Memory memory) {
+            return run((*build.library)->entry(entry), batch, std::move(memory), threads);
+          });
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        INFO(threads << " threads, call " << i);
+        CHECK(found[i].arena == expected[i].arena);
+        CHECK(found[i].outputs == expected[i].outputs);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every native operation, printed as C++") {
+  const std::int64_t lanes = GENERATE(1, 8, 16, 3);
+  const loop::Program program = all_operations(lanes);
+  std::vector<CppCompiler> compilers = {gcc_native, clang_native};
+  if (lanes != 16) compilers = {gcc_baseline, clang_baseline};
+  for (CppCompiler& compiler : compilers) compiler.flags.replace(compiler.flags.find("-O2"), 3, "-O1");
+  for (const CppBuild& build : build_everywhere(program, compilers)) {
+    INFO(build.name << ", " << lanes << " lanes");
+    if (!build.library.ok()) FAIL(render(build.library.errors()));
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      const Memory memory = random_memory(program, "run", seed);
+      const Memory expected = interpret(program, "run", 1, memory);
+      CHECK(difference(program, "run", expected, run((*build.library)->entry("run"), 1, memory)) == "");
+    }
+  }
+}
+
+TEST_CASE("random Loop programs, printed as C++") {
+  const auto wanted = static_cast<std::size_t>(repetitions(40));
+  std::vector<loop::Program> programs;
+  for (std::uint32_t seed = 1; programs.size() < wanted; ++seed) {
+    std::mt19937 random(seed);
+    const auto below = [&](int end) { return static_cast<int>(random() % static_cast<unsigned>(end)); };
+    loop::Program program = LoopGenerator(below).program();
+    if (program.largest_batch == 6) programs.push_back(std::move(program));  // one program has one largest batch
+  }
+  // Such programs compare values with themselves.
+  const std::string quiet = " -Wno-tautological-compare -Wno-type-limits";
+  check_together(programs, "run",
+                 {{"g++", "-O1 -march=native" + without_xsimd + quiet}, {"clang++-19", "-O1 -march=native" + quiet}});
+}
+
+TEST_CASE("models trained by printed C++") {
+  check_lesson("examples/01_xor.descent", 8, {gcc_native, clang_baseline});
+  check_lesson("examples/03_digits.descent", 8, {gcc_v3, clang_native});
+  check_lesson("tests/bench/models/seed.descent", 16, {gcc_native});
+  check_lesson("tests/bench/models/logreg.descent", 4, {gcc_baseline, clang_native});
+  check_lesson("tests/bench/models/mlp64.descent", 16, {gcc_native});
+}
+
+}  // namespace descent::test
