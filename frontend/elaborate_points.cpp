@@ -37,7 +37,8 @@ const OpRow& row_of_sign(const std::string& sign) {
 const OpRow* find_primitive(const std::string& name) {
   const OpRow* found = find_op(name);
   if (!found || !found->infix.empty()) return nullptr;
-  if (found->op == Op::neg || found->op == Op::fma || found->op == Op::mantissa || found->op == Op::to_u32)
+  if (found->op == Op::neg || found->op == Op::fma || found->op == Op::mantissa || found->op == Op::power_of_two ||
+      found->op == Op::to_u32)
     return nullptr;
   const bool callable =
       found->typing == Typing::floating || found->typing == Typing::numeric || found->typing == Typing::conversion;

@@ -59,11 +59,12 @@ template <class T>
 constexpr typename Layout<T>::Bits exponent_mask =
     (typename Layout<T>::Bits{2} * Layout<T>::bias + 1) << Layout<T>::fraction_bits;
 
+// In the sum a whole x stands in the lowest bits.
 template <class T>
-Word power_of_two(std::int32_t n) {
+T power_of_two(T x) {
   using Bits = typename Layout<T>::Bits;
-  return {
-      static_cast<Bits>(static_cast<Bits>(static_cast<std::int64_t>(n) + Layout<T>::bias) << Layout<T>::fraction_bits)};
+  const T sum = x + (T{3} * static_cast<T>(Bits{1} << (Layout<T>::fraction_bits - 1)) + Layout<T>::bias);
+  return std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(sum) << Layout<T>::fraction_bits));
 }
 
 template <class T>
@@ -138,6 +139,8 @@ Word apply_float(Op op, const Word* operands) {
       return put<T>(std::floor(a));
     case Op::round:
       return put<T>(std::nearbyint(a));
+    case Op::power_of_two:
+      return put<T>(power_of_two(a));
     case Op::exponent:
       return put<std::int32_t>(exponent(a));
     case Op::mantissa:
@@ -169,10 +172,6 @@ Word apply_integer(Op op, const Word* operands) {
       return put<T>(b < a ? b : a);
     case Op::max:
       return put<T>(b > a ? b : a);
-    case Op::power_of_two:
-      return power_of_two<float>(static_cast<std::int32_t>(a));
-    case Op::power_of_two_f64:
-      return power_of_two<double>(static_cast<std::int32_t>(a));
     case Op::multiply_high:
       return {std::uint64_t{x} * y >> 32};
     case Op::bit_and:
@@ -285,8 +284,6 @@ std::optional<DType> result_type(Op op, std::span<const DType> types) {
       return dtype_named(entry.name);
     case Typing::bits:
       return when(same && first == DType::u32, first);
-    case Typing::from_exponent:
-      return when(first == DType::i32, op == Op::power_of_two ? DType::f32 : DType::f64);
     case Typing::to_exponent:
       return when(is_float(first), DType::i32);
     case Typing::integer_power:

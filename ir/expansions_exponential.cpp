@@ -15,7 +15,7 @@ namespace descent::expansion {
 namespace {
 
 struct Reduced {
-  ScalarId n = no_scalar;  // i32
+  ScalarId n = no_scalar;
   ScalarId rest = no_scalar;
 };
 
@@ -23,7 +23,7 @@ Reduced reduced(const Writer& w, ScalarId x) {
   const LogTwo log2 = log_two(w.type());
   const ScalarId n = w.apply(Op::round, w.times(x, std::numbers::log2e));
   const ScalarId rest = w.fma(n, w.literal(-log2.high), x);  // exact
-  return {w.apply(Op::to_i32, n), w.fma(n, w.literal(-log2.low), rest)};
+  return {n, w.fma(n, w.literal(-log2.low), rest)};
 }
 
 // e^rest in [√½, √2]
@@ -35,15 +35,13 @@ ScalarId exp_of_rest(const Writer& w, ScalarId rest) {
 // e^x where it is a normal number: x within (-87, 88) in f32, (-708, 709) in f64.
 ScalarId exp_of_moderate(const Writer& w, ScalarId x) {
   const Reduced r = reduced(w, x);
-  return w.mul(exp_of_rest(w, r.rest), w.power_of_two(r.n));
+  return w.mul(exp_of_rest(w, r.rest), w.apply(Op::power_of_two, r.n));
 }
 
 // e^x where it is at most a normal number. The scaling is split, so that what is gradually lost is rounded once.
 ScalarId exp_of_non_positive(const Writer& w, ScalarId x) {
   const Reduced r = reduced(w, w.at_least(x, w.constant(-104, -746)));
-  const ScalarId first = w.apply(Op::max, r.n, w.integer(w.constant(-100, -1000)));
-  const ScalarId second = w.apply(Op::sub, r.n, first);
-  return w.mul(w.mul(exp_of_rest(w, r.rest), w.power_of_two(first)), w.power_of_two(second));
+  return w.scaled(exp_of_rest(w, r.rest), r.n);
 }
 
 }  // namespace
@@ -51,10 +49,7 @@ ScalarId exp_of_non_positive(const Writer& w, ScalarId x) {
 ScalarId of_exp(BodyBuilder& builder, Operands at) {
   const Writer w(builder, at[0]);
   const Reduced r = reduced(w, w.at_most(w.at_least(at[0], w.constant(-104, -746)), w.constant(89, 710)));
-  const ScalarId low = w.apply(Op::max, r.n, w.integer(w.constant(-100, -1000)));
-  const ScalarId first = w.apply(Op::min, low, w.integer(w.constant(127, 1023)));
-  const ScalarId second = w.apply(Op::sub, r.n, first);
-  return w.mul(w.mul(exp_of_rest(w, r.rest), w.power_of_two(first)), w.power_of_two(second));
+  return w.scaled(exp_of_rest(w, r.rest), r.n);
 }
 
 // 2·((2^(n-1) - ½) + 2^(n-1)·(e^r - 1)): half the result, for 2^n may be one power too large; what the leading sum
@@ -63,7 +58,7 @@ ScalarId of_expm1(BodyBuilder& builder, Operands at) {
   const Writer w(builder, at[0]);
   const ScalarId x = at[0];
   const Reduced r = reduced(w, w.at_most(w.at_least(x, w.constant(-20, -40)), w.constant(89, 710)));
-  const ScalarId half = w.power_of_two(w.apply(Op::sub, r.n, w.integer(1)));
+  const ScalarId half = w.apply(Op::power_of_two, w.minus(r.n, 1));
   const Pair leading = w.fast_sum(w.minus(half, 0.5), w.mul(half, r.rest));
   const ScalarId tail = w.polynomial(r.rest, coefficients::expm1_tail_f32, coefficients::expm1_tail_f64);
   const ScalarId correction = w.fma(w.mul(half, w.mul(r.rest, r.rest)), tail, leading.low);

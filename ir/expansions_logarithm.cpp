@@ -93,11 +93,7 @@ ScalarId exp_of_pair(const Writer& w, Pair x) {
   const ScalarId rest = w.add(w.fma(n, w.literal(-log2.high), high), w.fma(n, w.literal(-log2.low), low));
   const ScalarId tail = w.polynomial(rest, coefficients::exp_tail_f32, coefficients::exp_tail_f64);
   const ScalarId value = w.plus(w.fma(w.mul(rest, rest), tail, rest), 1);
-  const ScalarId whole = w.apply(Op::to_i32, n);
-  const ScalarId bounded = w.apply(Op::max, whole, w.integer(w.constant(-100, -1000)));
-  const ScalarId first = w.apply(Op::min, bounded, w.integer(w.constant(127, 1023)));
-  const ScalarId second = w.apply(Op::sub, whole, first);
-  return w.mul(w.mul(value, w.power_of_two(first)), w.power_of_two(second));
+  return w.scaled(value, n);
 }
 
 }  // namespace

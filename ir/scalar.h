@@ -51,11 +51,11 @@ enum class Op : std::uint8_t {
   to_u32,
   to_u8,
   to_bool,       // to an integer: toward zero, saturating, NaN to 0; to bool: x != 0, by expansion
-  power_of_two,  // i32 n → 2^n for n in the normal exponents of the result (f32 and f64 rows below)
-  power_of_two_f64,
-  exponent,  // of a normal x: floor(log2 |x|) as i32
-  mantissa,  // of a normal x: x · 2^-exponent(x), sign kept: 1 ≤ |m| < 2. Outside of their domains these four give
-             // what the fields of bits say: (n + bias) into the exponent, the exponent field - bias, exponent := bias
+  power_of_two,  // of a whole x in the normal exponents of its type: 2^x
+  exponent,      // of a normal x: floor(log2 |x|) as i32
+  mantissa,      // of a normal x: x · 2^-exponent(x), sign kept: 1 ≤ |m| < 2. Outside of their domains these three give
+  // what the bits say: those of x + (1.5 · 2^fraction bits + bias), rounded, shifted left by the fraction
+  // bits; the exponent field - bias; exponent := bias
   multiply_high,
   bit_and,
   bit_or,
@@ -193,7 +193,6 @@ enum class Typing : std::uint8_t {
   selection,      // bool, T, T → T
   conversion,     // anything → the type named by the op
   bits,           // u32… → u32
-  from_exponent,  // i32 → f32 or f64, as the op says
   to_exponent,    // f32 or f64 → i32
   integer_power,  // f32 or f64, i32 → first
 };

@@ -61,7 +61,12 @@ class Writer {
   ScalarId with_sign_of(ScalarId x, ScalarId magnitude) const { return select(less(x, 0), neg(magnitude), magnitude); }
 
   ScalarId to_float(ScalarId a) const { return apply(is_f32() ? Op::to_f32 : Op::to_f64, a); }
-  ScalarId power_of_two(ScalarId n) const { return apply(is_f32() ? Op::power_of_two : Op::power_of_two_f64, n); }
+  // value · 2^n for a whole n of either sign up to twice the normal exponents, rounded once: the first of the two
+  // halves leaves a value near 1 normal.
+  ScalarId scaled(ScalarId value, ScalarId n) const {
+    const ScalarId half = apply(Op::round, times(n, 0.5));
+    return mul(mul(value, apply(Op::power_of_two, half)), apply(Op::power_of_two, sub(n, half)));
+  }
 
   // Horner's rule in fused steps; the coefficients of the constant term come first.
   template <std::size_t N32, std::size_t N64>

@@ -41,7 +41,8 @@ class KernelOrder {
     std::vector<NodeId> order(graph.nodes.size());
     std::iota(order.begin(), order.end(), 0);
     const auto place = [&](NodeId id) { return place_of(graph, graph.nodes[static_cast<std::size_t>(id)]); };
-    std::stable_sort(order.begin(), order.end(), [&](NodeId a, NodeId b) { return place(a) < place(b); });
+    std::sort(order.begin(), order.end(),
+              [&](NodeId a, NodeId b) { return std::pair(place(a), a) < std::pair(place(b), b); });
 
     std::set<std::size_t> copies;  // the calls that only copy values of this graph
     Graph ordered{graph.name, {}, graph.values, graph.outputs};

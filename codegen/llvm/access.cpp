@@ -89,11 +89,16 @@ Value* load_contiguous(Builder& builder, const Place& place, Value* guard, llvm:
   return builder.CreateMaskedLoad(type, place.address, alignment_of(place), guard, otherwise);
 }
 
+// Lanes that are off read a constant: a mask would become a branch for each lane where the processor has no gather.
 Value* load_scattered(Builder& builder, const Place& place, Value* guard, llvm::Constant* otherwise) {
   llvm::Type* type = lanes_of(builder, place);
   if (guard != nullptr || place.lane_offsets != nullptr) {
-    Value* mask = spread(builder, guard == nullptr ? builder.getTrue() : guard, place.lanes);
-    return builder.CreateMaskedGather(type, lane_addresses(builder, place), alignment_of(place), mask, otherwise);
+    Value* addresses = lane_addresses(builder, place);
+    if (guard != nullptr) {
+      Value* absent = spread(builder, stand_in(builder, otherwise->getSplatValue()), place.lanes);
+      addresses = builder.CreateSelect(guard, addresses, absent);
+    }
+    return builder.CreateMaskedGather(type, addresses, alignment_of(place));
   }
   Value* gathered = llvm::PoisonValue::get(type);
   for (int lane = 0; lane < place.lanes; ++lane) {

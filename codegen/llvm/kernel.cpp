@@ -212,30 +212,12 @@ void KernelEmitter::emit_vector(const loop::For& loop, std::int64_t trips) {
   lanes_ = 1;
 }
 
-// Whether each lane of the loop may want an address of its own. Which temps differ by lane, and where panels end, is
-// not known before the loop is emitted: any of them may.
-bool KernelEmitter::may_gather(const loop::Load& load, const loop::For& loop) const {
-  const bool indirect = std::any_of(load.at.begin(), load.at.end(), [](const loop::Subscript& subscript) {
-    return subscript.through != loop::no_temp;
-  });
-  const loop::Strides strides = strides_of(load.array);
-  if (strides.panel > 0 && load.at.back().offset.coefficient(loop.variable) != 0) return true;
-  Place place;
-  for (std::size_t axis = 0; axis < load.at.size(); ++axis) {
-    place.lane_stride += load.at[axis].offset.coefficient(loop.variable) * strides.axes[axis] * loop.step;
-  }
-  return indirect || !(place.is_uniform() || place.is_contiguous());
-}
-
-// How many lanes of the widest value in the loop one register holds. Addresses that differ by lane are values too.
+// How many lanes of the widest value in the loop one register holds.
 std::int64_t KernelEmitter::register_lanes(const loop::For& loop) const {
   int bytes = 4;
   loop::for_each_statement(loop.body, [&](const loop::Statement& statement) {
     const auto* let = std::get_if<loop::Let>(&statement.node);
-    if (!let) return;
-    bytes = std::max(bytes, size_of(type_of(let->temp)));
-    const auto* load = std::get_if<loop::Load>(&let->value);
-    if (load && load->guard != loop::no_temp && may_gather(*load, loop)) bytes = 8;
+    if (let) bytes = std::max(bytes, size_of(type_of(let->temp)));
   });
   return std::max(1, module_.vector_bytes / bytes);
 }

@@ -74,7 +74,6 @@ class KernelEmitter {
   void emit(const loop::For& loop);
   void emit_unrolled(const loop::For& loop, std::int64_t trips);
   void emit_vector(const loop::For& loop, std::int64_t trips);
-  bool may_gather(const loop::Load& load, const loop::For& loop) const;
   std::int64_t register_lanes(const loop::For& loop) const;
   void emit_parallel(const loop::For& loop, llvm::Value* begin, llvm::Value* end);  // parallel.cpp
 

@@ -5,6 +5,7 @@
 #include <llvm/IR/Intrinsics.h>
 
 #include <bit>
+#include <cmath>
 
 #include "ir/diagnostics.h"
 
@@ -144,13 +145,13 @@ Value* emit_conversion(Builder& builder, DType from, DType to, Value* x) {
   return is_float(from) ? from_float(builder, to, x) : from_integer(builder, from, to, x);
 }
 
-Value* emit_power_of_two(Builder& builder, DType to, Value* n) {
-  const FloatLayout layout = layout_of(to);
-  llvm::LLVMContext& context = builder.getContext();
-  Value* wide = builder.CreateSExt(n, shaped(builder.getIntNTy(layout.bits), n));
-  Value* bits = builder.CreateShl(builder.CreateAdd(wide, integer(wide, static_cast<std::uint64_t>(layout.bias))),
-                                  integer(wide, layout.fraction));
-  return builder.CreateBitCast(bits, shaped(register_type(context, to), n));
+// In the sum a whole x stands in the lowest bits.
+Value* emit_power_of_two(Builder& builder, DType type, Value* x) {
+  const FloatLayout layout = layout_of(type);
+  const double magic = std::ldexp(1.5, static_cast<int>(layout.fraction)) + static_cast<double>(layout.bias);
+  Value* sum = builder.CreateFAdd(x, llvm::ConstantFP::get(x->getType(), magic));
+  Value* bits = builder.CreateBitCast(sum, shaped(builder.getIntNTy(layout.bits), x));
+  return builder.CreateBitCast(builder.CreateShl(bits, integer(bits, layout.fraction)), x->getType());
 }
 
 Value* emit_exponent(Builder& builder, DType from, Value* x) {
@@ -258,7 +259,6 @@ Value* emit_operation(Builder& builder, Op op, DType from, DType to, llvm::Array
     case Op::to_bool:
       return emit_conversion(builder, from, to, x[0]);
     case Op::power_of_two:
-    case Op::power_of_two_f64:
       return emit_power_of_two(builder, to, x[0]);
     case Op::exponent:
       return emit_exponent(builder, from, x[0]);

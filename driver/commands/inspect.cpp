@@ -103,7 +103,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
       "operation\n"
       "on floats is one, a fused multiply-add two; exp, log, tanh … are the operations of their expansions (an f32 exp "
       "is\n"
-      "28); indices and random integers are none; a branch counts as taken. Bytes are the least that a call must "
+      "29); indices and random integers are none; a branch counts as taken. Bytes are the least that a call must "
       "move:\n"
       "each element that it can touch once, wherever it lies. `~` marks a count that is near, not exact.\n\n"
       "Examples:\n"

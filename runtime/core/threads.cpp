@@ -1,5 +1,6 @@
 // Each worker waits at its own gate, so that a loop wakes the threads it uses and no other. Whoever waits spins for a
-// moment (loops follow each other closely while training), then sleeps.
+// moment (loops follow each other closely while training), then sleeps. Parts belong to whoever comes first: where a
+// worker does not get a processor, because another process holds it, the caller does its share.
 #include "runtime/core/threads.h"
 
 #include <pthread.h>
@@ -44,6 +45,8 @@ class alignas(64) Gate {
     pthread_mutex_unlock(&mutex_);
   }
 
+  bool has_sleeper() const { return asleep_.load(std::memory_order_relaxed); }
+
   // Until the count differs from `seen`, which becomes the count.
   void wait(uint32_t& seen, int spins) {
     for (int spin = 0; spin < spins; ++spin) {
@@ -86,11 +89,35 @@ struct Job {
   }
 };
 
+// The parts of a job that no one has begun. Job, number of parts and next part are one word, so that who comes late,
+// when the job is over or another has begun, takes nothing that is not there.
+class Parts {
+ public:
+  void offer(uint64_t parts) {
+    ++job_;
+    word_.store(uint64_t{job_} << 32 | parts << 16, std::memory_order_release);
+  }
+  // The next part, or -1. From here to its end the job stays what it is.
+  int64_t take() {
+    uint64_t word = word_.load(std::memory_order_acquire);
+    while ((word & 0xffff) < (word >> 16 & 0xffff)) {
+      if (word_.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        return static_cast<int64_t>(word & 0xffff);
+      }
+    }
+    return -1;
+  }
+
+ private:
+  uint32_t job_ = 0;
+  alignas(64) std::atomic<uint64_t> word_{0};
+};
+constexpr int64_t most_parts = 0xffff;
+
 struct Worker {
   Gate start;
   pthread_t thread;
   ThreadPool* pool = nullptr;
-  int index = 0;
 };
 
 int processors() {
@@ -124,7 +151,7 @@ class ThreadPool {
   }
 
   ~ThreadPool() {
-    stop_ = true;
+    stop_.store(true, std::memory_order_release);
     for (int i = 1; i < threads_; ++i) workers_[i - 1].start.raise();
     for (int i = 1; i < threads_; ++i) {
       pthread_join(workers_[i - 1].thread, nullptr);
@@ -138,32 +165,52 @@ class ThreadPool {
   void run(Job job, int64_t work) {
     if (job.end <= job.begin) return;
     job.iterations = (job.end - job.begin + job.step - 1) / job.step;
-    job.parts = parts(job.iterations, work);
-    if (job.parts == 1 || busy_.exchange(true, std::memory_order_acquire)) {
+    const int64_t threads = threads_that_pay(job.iterations, work);
+    if (threads == 1 || busy_.exchange(true, std::memory_order_acquire)) {
       job.part(job.frame, job.begin, job.end);
       return;
     }
+    job.parts = parts(threads, job.iterations, work);
     job_ = job;
-    pending_.store(job.parts - 1, std::memory_order_relaxed);
-    for (int64_t i = 1; i < job.parts; ++i) workers_[i - 1].start.raise();
-    job.run(0);
-    done_.wait(done_seen_, spins_);
+    pending_.store(job.parts, std::memory_order_relaxed);
+    parts_.offer(static_cast<uint64_t>(job.parts));
+    for (int64_t i = 1; i < threads; ++i) workers_[i - 1].start.raise();
+    if (!run_parts()) done_.wait(done_seen_, spins_);
     busy_.store(false, std::memory_order_release);
   }
 
  private:
-  int64_t parts(int64_t iterations, int64_t work) const {
-    int64_t parts = threads_ < iterations ? threads_ : iterations;
-    if (force_parts_) return parts;
-    const int64_t worthwhile = work / least_work_per_part;
-    if (worthwhile < parts) parts = worthwhile;
-    return parts > 1 ? parts : 1;
+  int64_t threads_that_pay(int64_t iterations, int64_t work) const {
+    int64_t threads = threads_ < iterations ? threads_ : iterations;
+    if (force_parts_ || threads == 1) return threads;
+    const int64_t least = workers_[0].start.has_sleeper() ? least_work_to_wake : least_work_per_part;
+    const int64_t worthwhile = work / least;
+    if (worthwhile < threads) threads = worthwhile;
+    return threads > 1 ? threads : 1;
+  }
+
+  // Several per thread, so that one that is slower than others does less.
+  int64_t parts(int64_t threads, int64_t iterations, int64_t work) const {
+    int64_t parts = force_parts_ ? threads : work / (2 * least_work_per_part);
+    if (parts > parts_per_thread * threads) parts = parts_per_thread * threads;
+    if (parts < threads) parts = threads;
+    if (parts > iterations) parts = iterations;
+    return parts < most_parts ? parts : most_parts;
+  }
+
+  // Runs what parts it gets; whether it ended the last one of all.
+  bool run_parts() {
+    bool last = false;
+    for (int64_t part = parts_.take(); part >= 0; part = parts_.take()) {
+      job_.run(part);
+      last = pending_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    }
+    return last;
   }
 
   bool start(int index) {
     Worker* worker = new (&workers_[index - 1]) Worker;
     worker->pool = this;
-    worker->index = index;
     if (pthread_create(&worker->thread, nullptr, &ThreadPool::work, worker) == 0) return true;
     worker->~Worker();
     return false;
@@ -176,9 +223,8 @@ class ThreadPool {
     uint32_t seen = 0;
     for (;;) {
       worker.start.wait(seen, pool.spins_);
-      if (pool.stop_) return nullptr;
-      pool.job_.run(worker.index);
-      if (pool.pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) pool.done_.raise();
+      if (pool.stop_.load(std::memory_order_acquire)) return nullptr;
+      if (pool.run_parts()) pool.done_.raise();
     }
   }
 
@@ -186,10 +232,11 @@ class ThreadPool {
   int threads_ = 1;
   int spins_ = 0;
   Worker* workers_ = nullptr;  // threads_ - 1
-  Job job_;                    // written while no worker runs, published by their gates
-  bool stop_ = false;          // likewise
+  Job job_;                    // written while no part is taken, published by parts_
+  Parts parts_;
+  std::atomic<bool> stop_{false};
   std::atomic<bool> busy_{false};
-  std::atomic<int64_t> pending_{0};  // parts that workers have not finished
+  std::atomic<int64_t> pending_{0};  // parts that are not finished
   Gate done_;
   uint32_t done_seen_ = 0;
 };

@@ -1,7 +1,7 @@
-// A pool of threads that share parallel loops by static partition.
+// A pool of threads that share parallel loops, cut into parts of equal length beforehand.
 //
-// The share of a thread depends on nothing but the loop and the number of parts, and parts never join sums, so the
-// number of threads cannot change a bit of the result.
+// A part depends on nothing but the loop and the number of parts, and parts never join sums, so neither the number of
+// threads nor who runs which part can change a bit of the result.
 #pragma once
 
 #include <stdint.h>
@@ -29,5 +29,8 @@ DescentThreads threads_of(ThreadPool* pool);
 // A loop is cut into no more parts than give each this much work: what a core does of the fastest kernels while threads
 // that spin are set off and joined (half a microsecond, measured on two Zen 3 cores).
 inline constexpr int64_t least_work_per_part = 1 << 16;
+// The same for threads that sleep: to wake one takes the caller about ten microseconds.
+inline constexpr int64_t least_work_to_wake = 1 << 20;
+inline constexpr int64_t parts_per_thread = 4;
 
 }  // namespace descent::runtime

@@ -58,10 +58,12 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
        "error: --seed: expected a whole number from 0 to 2147483647, found '2147483648'\nnote: `descent train --help` "
        "shows its options\n"},
       {"build m.descent -o m.o --emit ojb",
-       "error: --emit: expected one of obj, cpp, llvm, asm, found 'ojb' (did you mean 'obj'?)\nnote: `descent build --help` "
+       "error: --emit: expected one of obj, cpp, llvm, asm, found 'ojb' (did you mean 'obj'?)\nnote: `descent build "
+       "--help` "
        "shows its options\n"},
       {"inspect m.descent --stage grph",
-       "error: --stage: expected one of ast, graph, step, fused, loop, llvm, cpp, asm, found 'grph' (did you mean 'graph'?)\n"
+       "error: --stage: expected one of ast, graph, step, fused, loop, llvm, cpp, asm, found 'grph' (did you mean "
+       "'graph'?)\n"
        "note: `descent inspect --help` shows its options\n"},
       {"inspect good.descent --color sometimes",
        "error: --color: expected one of auto, always, never, found 'sometimes'\nnote: `descent inspect --help` shows "

@@ -55,8 +55,6 @@ std::vector<DType> operand_types(const OpRow& row) {
       return std::vector(arity, DType::boolean);
     case Typing::bits:
       return std::vector(arity, DType::u32);
-    case Typing::from_exponent:
-      return std::vector(arity, DType::i32);
     default:
       return std::vector(arity, DType::f64);
   }

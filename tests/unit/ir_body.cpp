@@ -190,7 +190,8 @@ TEST_CASE("operand types decide the result's") {
   CHECK(gives(Op::power, {DType::f64, DType::i32}) == DType::f64);
   CHECK(!gives(Op::power, {DType::f64, DType::f64}));
   CHECK(gives(Op::to_bool, {DType::u8}) == DType::boolean);
-  CHECK(gives(Op::power_of_two_f64, {DType::i32}) == DType::f64);
+  CHECK(gives(Op::power_of_two, {DType::f64}) == DType::f64);
+  CHECK(!gives(Op::power_of_two, {DType::i32}));
   CHECK(gives(Op::exponent, {DType::f64}) == DType::i32);
   CHECK(!gives(Op::shift_left, {DType::i32, DType::i32}));
 }

@@ -1,5 +1,6 @@
 // The thread pool: every iteration once, in the floating-point mode that compiled code relies on.
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdio>
@@ -66,9 +67,40 @@ TEST_CASE("a loop is cut into parts that cover it once") {
 TEST_CASE("a small loop stays on its caller, a larger one takes as many threads as pay") {
   ThreadPool* pool = create_threads({4, false});
   CHECK(parts_of(pool, 0, 100, 1, 1000) == 1);
-  CHECK(parts_of(pool, 0, 100, 1, 2 * least_work_per_part) == 2);
-  CHECK(parts_of(pool, 0, 100, 1, 1000 * least_work_per_part) == 4);
+  CHECK(parts_of(pool, 0, 100, 1, 2 * least_work_per_part - 1) == 1);
+  CHECK(parts_of(pool, 0, 100, 1, 2 * least_work_to_wake) == 2 * parts_per_thread);
+  CHECK(parts_of(pool, 0, 100, 1, 1000 * least_work_to_wake) == 4 * parts_per_thread);
+  CHECK(parts_of(pool, 0, 3, 1, 1000 * least_work_to_wake) == 3);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // by now all workers sleep
+  CHECK(parts_of(pool, 0, 100, 1, 2 * least_work_to_wake - 1) == 1);
   destroy_threads(pool);
+}
+
+TEST_CASE("what a thread does not get to, others do") {
+  struct Shared {
+    std::thread::id caller = std::this_thread::get_id();
+    std::atomic<int> done{0};
+    std::atomic<int> waited{0};
+  } shared;
+  constexpr int parts = 2 * parts_per_thread;
+  ThreadPool* pool = create_threads({2, false});
+  const DescentThreads threads = threads_of(pool);
+  // A worker does not end its first part before all other parts are done: it takes no second one.
+  threads.run(
+      threads.pool,
+      [](const void* frame, int64_t, int64_t) {
+        auto& shared = *static_cast<Shared*>(const_cast<void*>(frame));
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        if (std::this_thread::get_id() != shared.caller) {
+          while (shared.done < parts - 1 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+          if (shared.done < parts - 1) ++shared.waited;
+        }
+        ++shared.done;
+      },
+      &shared, 0, 100, 1, 1000 * least_work_to_wake);
+  destroy_threads(pool);
+  CHECK(shared.done == parts);
+  CHECK(shared.waited == 0);
 }
 
 TEST_CASE("many loops one after another, with pauses in which workers fall asleep") {
@@ -114,15 +146,29 @@ TEST_CASE("compiled code runs in exact floats and the caller's mode comes back")
   descent_run([](const DescentCall*) { inside = float_control(); }, nullptr);
   const FloatControl after = float_control();
   ThreadPool* pool = create_threads({3, true});  // whose workers inherit the flushing mode and must leave it
-  Counts counts{std::vector<int>(3), std::vector<std::pair<int64_t, int64_t>>(3), 0, std::vector<FloatControl>(3)};
+  struct Modes {
+    std::atomic<int> begun{0};
+    FloatControl of[3] = {};
+    std::thread::id by[3];
+  } modes;
   const DescentThreads threads = threads_of(pool);
-  threads.run(threads.pool, count_part, &counts, 0, 3, 1, 1);
+  threads.run(
+      threads.pool,
+      [](const void* frame, int64_t begin, int64_t) {
+        auto& modes = *static_cast<Modes*>(const_cast<void*>(frame));
+        modes.of[begin] = float_control();
+        modes.by[begin] = std::this_thread::get_id();
+        for (++modes.begun; modes.begun < 3;) std::this_thread::yield();  // so that each part has a thread of its own
+      },
+      &modes, 0, 3, 1, 1);
   destroy_threads(pool);
   set_float_control(before);
   CHECK((inside & ~FloatControl{0x3f}) == exact_float_control);
   CHECK(after == flushing);
-  CHECK((counts.modes[1] & ~FloatControl{0x3f}) == exact_float_control);
-  CHECK((counts.modes[2] & ~FloatControl{0x3f}) == exact_float_control);
+  for (int part = 0; part < 3; ++part) {
+    if (modes.by[part] == std::this_thread::get_id()) continue;
+    CHECK((modes.of[part] & ~FloatControl{0x3f}) == exact_float_control);
+  }
 }
 #endif
 
