@@ -139,8 +139,7 @@ Expression operation(Op op, const std::vector<Operand>& operands, DType type, st
     case Op::to_bool:
       return call("to<" + value_type(type) + ">", operands);
     case Op::power_of_two:
-    case Op::power_of_two_f64:
-      return call("power_of_two<" + value_type(type) + ">", operands);
+      return call("power_of_two", operands);
     case Op::exponent:
       return call("exponent", operands);
     case Op::mantissa:
@@ -199,7 +198,6 @@ std::string noun_of(Op op) {
       {Op::logical_not, "otherwise"},
       {Op::select, "chosen"},
       {Op::power_of_two, "scale"},
-      {Op::power_of_two_f64, "scale"},
       {Op::exponent, "power"},
       {Op::mantissa, "fraction"},
       {Op::multiply_high, "high"},

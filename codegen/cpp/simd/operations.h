@@ -142,14 +142,16 @@ struct Fields {
   static constexpr int bias = sizeof(T) == 4 ? 127 : 1023;
   static constexpr Bits exponent = Bits{2 * bias + 1} << fraction;
   static constexpr Bits one = Bits{bias} << fraction;
+  static constexpr T aligned = T(Bits{3} << (fraction - 1)) + bias;  // added to a whole number, it aligns its bits
 };
 
-// 2^n, floor(log2 |x|) and x · 2^-exponent(x) of what is normal; of everything else what the bits say.
+// 2^x of a whole x: in the sum x stands in the lowest bits. Of a normal x floor(log2 |x|) and x · 2^-exponent(x). Of
+// everything else what the bits say.
 template <class T, int N>
-DESCENT_INLINE Vector<T, N> power_of_two(i32x<N> n) {
+DESCENT_INLINE Vector<T, N> power_of_two(Vector<T, N> x) {
   using F = Fields<T>;
-  const auto place = [](auto lanes) { return (converted<Signed<T>>(lanes) + F::bias) << F::fraction; };
-  return map<T, N>(place, n);
+  const auto place = [](auto lanes) { return same_bits<Unsigned<T>>(lanes_in_register(lanes)) << F::fraction; };
+  return map<T, N>(place, x + F::aligned);
 }
 template <class T, int N>
 DESCENT_INLINE i32x<N> exponent(Vector<T, N> x) {
@@ -167,9 +169,8 @@ DESCENT_INLINE Vector<T, N> mantissa(Vector<T, N> x) {
       [](auto lanes) { return (same_bits<Unsigned<T>>(lanes_in_register(lanes)) & ~F::exponent) | F::one; }, x);
 }
 template <class T>
-DESCENT_INLINE T power_of_two(int32_t n) {
-  return __builtin_bit_cast(T, (static_cast<Unsigned<T>>(static_cast<Signed<T>>(n)) + Fields<T>::bias)
-                                   << Fields<T>::fraction);
+DESCENT_INLINE T power_of_two(T x) {
+  return __builtin_bit_cast(T, __builtin_bit_cast(Unsigned<T>, x + Fields<T>::aligned) << Fields<T>::fraction);
 }
 template <class T>
 DESCENT_INLINE int32_t exponent(T x) {
