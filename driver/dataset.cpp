@@ -151,8 +151,14 @@ Result<Dataset> dataset_of(const std::vector<Port>& ports,
   return dataset;
 }
 
-Batcher::Batcher(const Dataset& dataset, std::int64_t largest_batch) : dataset_(&dataset) {
-  const std::int64_t rows = std::min(largest_batch, dataset.rows);
+std::int64_t row_bytes(const Dataset& dataset) {
+  std::int64_t bytes = 0;
+  for (const Column& column : dataset.columns) bytes += column.by_row ? column.values.row_bytes() : 0;
+  return bytes;
+}
+
+Batcher::Batcher(const Dataset& dataset, std::int64_t most) : dataset_(&dataset) {
+  const std::int64_t rows = std::min(most, dataset.rows);
   for (const Column& column : dataset.columns) {
     memory_.emplace_back(column.by_row ? static_cast<std::size_t>(rows * column.values.row_bytes()) : 0);
     feeds_.emplace_back(

@@ -30,10 +30,14 @@ Result<Dataset> load_dataset(const Program& program, const std::vector<frontend:
 Result<Dataset> dataset_of(const std::vector<Port>& ports,
                            const std::vector<std::pair<std::string, data::Array>>& arrays);
 
+// Bytes of a row in all columns.
+std::int64_t row_bytes(const Dataset& dataset);
+
 // Picks rows into memory of its own, the same for every batch.
 class Batcher {
  public:
-  Batcher(const Dataset& dataset, std::int64_t largest_batch);
+  // At most `most` rows at a time.
+  Batcher(const Dataset& dataset, std::int64_t most);
 
   // The values of these rows; they stay until the next call.
   std::span<const Feed> take(std::span<const std::int64_t> rows);

@@ -35,16 +35,18 @@ Bytes bytes_of(const Feed& feed, DType wanted) {
       });
 }
 
-double number_at(const std::vector<std::byte>& bytes, DType type) {
+double number_at(const std::byte* bytes, DType type) {
   if (type == DType::f64) {
     double value = 0;
-    std::memcpy(&value, bytes.data(), sizeof value);
+    std::memcpy(&value, bytes, sizeof value);
     return value;
   }
   float value = 0;
-  std::memcpy(&value, bytes.data(), sizeof value);
+  std::memcpy(&value, bytes, sizeof value);
   return static_cast<double>(value);
 }
+
+bool is_step_clock(const Port& port) { return port.kind == Port::Kind::clock && port.name == "step"; }
 
 bool is_known_input(const Program& program, std::string_view name) {
   return std::any_of(program.parts().entries.begin(), program.parts().entries.end(), [&](const EntryPorts& ports) {
@@ -88,7 +90,7 @@ Diagnostics EntryCall::feed_batches(std::int64_t rows, std::span<const Feed> fee
   const Port* first = nullptr;
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     const std::int64_t batches = sources_[i].batches;
-    if (batches == 0) continue;
+    if (batches == 0 || serves_all(i)) continue;
     if (first && batches != batches_) {
       return {diagnostic("input-mismatch", {},
                          fmt::format("expected as many batches for each input, found {} for '{}' and {} for '{}'",
@@ -154,11 +156,18 @@ Diagnostics EntryCall::take_one(std::size_t input, std::int64_t rows, const Feed
   return {};
 }
 
+// One value of an input that knows no batch serves all batches.
+bool EntryCall::serves_all(std::size_t input) const {
+  const Shape& shape = ports_->inputs[input].type.shape;
+  const bool by_batch = std::any_of(shape.begin(), shape.end(), [](Extent extent) { return extent.is_batch(); });
+  return !by_batch && sources_[input].batches == 1;
+}
+
 void EntryCall::select(std::int64_t batch) {
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     const Source& source = sources_[i];
     if (source.batches == 0) continue;
-    const std::byte* from = source.data + batch * source.batch_bytes;
+    const std::byte* from = source.data + (serves_all(i) ? 0 : batch * source.batch_bytes);
     if (source.in_place) {
       inputs_[i] = from;
     } else {
@@ -171,14 +180,66 @@ void EntryCall::select(std::int64_t batch) {
 void EntryCall::run(std::int64_t rows, unsigned char* arena, const DescentThreads* threads) {
   run_part(code_, rows, arena, threads);
   for (std::size_t i = 0; i < numeric_.size(); ++i) {
-    numbers_[i] = number_at(results_[numeric_[i]], ports_->outputs[numeric_[i]].type.dtype);
+    numbers_[i] = number_at(results_[numeric_[i]].data(), ports_->outputs[numeric_[i]].type.dtype);
   }
 }
 
 void EntryCall::run_part(DescentEntry code, std::int64_t rows, unsigned char* arena,
                          const DescentThreads* threads) const {
-  const DescentCall call{arena, inputs_.data(), outputs_.data(), rows, threads};
+  const DescentCall call{arena, inputs_.data(), outputs_.data(), rows, threads, nullptr};
   descent_run(code, &call);
+}
+
+void EntryCall::allow_turns() {
+  turns_.order.resize(most_turns);
+  turns_.clock.resize(most_turns);
+  turns_.inputs.resize(ports_->inputs.size());
+  for (std::size_t i = 0; i < ports_->inputs.size(); ++i) {
+    if (is_step_clock(ports_->inputs[i])) turns_.inputs[i].by_turn = sizeof(std::int32_t);
+  }
+  turns_.outputs.resize(ports_->outputs.size());
+  for (std::size_t i = 0; i < ports_->outputs.size(); ++i) {
+    const bool is_number = std::count(numeric_.begin(), numeric_.end(), i) > 0;
+    const std::size_t bytes = results_[i].size();
+    turns_.results.emplace_back(is_number ? bytes * most_turns : bytes);
+    turns_.places.push_back(turns_.results.back().data());
+    turns_.outputs[i].by_turn = is_number ? static_cast<std::int64_t>(bytes) : 0;
+  }
+}
+
+bool EntryCall::can_take_turns() const {
+  if (!may_have_turns() || rows_ != program_->largest_batch()) return false;
+  return std::all_of(sources_.begin(), sources_.end(),
+                     [](const Source& source) { return source.batches == 0 || source.in_place; });
+}
+
+void EntryCall::run_turns(std::int64_t first, std::int64_t count, std::int32_t step, unsigned char* arena) {
+  DESCENT_CHECK(count >= 1 && count <= most_turns, "more turns than there is room for");
+  std::int64_t batch = first % batches_;
+  for (std::int64_t turn = 0; turn < count; ++turn) {
+    turns_.order[static_cast<std::size_t>(turn)] = batch;
+    turns_.clock[static_cast<std::size_t>(turn)] = step + static_cast<std::int32_t>(turn);
+    if (++batch == batches_) batch = 0;
+  }
+  select(0);
+  std::vector<const void*>& inputs = turns_.bases;
+  inputs = inputs_;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].batches > 0) turns_.inputs[i].by_batch = serves_all(i) ? 0 : sources_[i].batch_bytes;
+    if (is_step_clock(ports_->inputs[i])) inputs[i] = turns_.clock.data();
+  }
+  const DescentTurns turns{count, turns_.order.data(), turns_.inputs.data(), turns_.outputs.data()};
+  const DescentCall call{arena, inputs.data(), turns_.places.data(), rows_, nullptr, &turns};
+  descent_run(turns_.code, &call);
+  numbers_of(count - 1);
+}
+
+std::span<const double> EntryCall::numbers_of(std::int64_t turn) {
+  for (std::size_t i = 0; i < numeric_.size(); ++i) {
+    const DType type = ports_->outputs[numeric_[i]].type.dtype;
+    numbers_[i] = number_at(turns_.results[numeric_[i]].data() + turn * size_of(type), type);
+  }
+  return numbers_;
 }
 
 std::vector<data::Array> EntryCall::arrays(std::int64_t rows) const {

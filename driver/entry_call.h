@@ -1,4 +1,5 @@
-// One entry ready to be called: its pointers, the memory of its outputs, and what is checked at the door.
+// One entry ready to be called: its pointers, the memory of its outputs, and what is checked at the door; with code
+// that has turns, many runs in one call.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +34,19 @@ class EntryCall {
   // Other code over the same pointers, a part of this entry; `numbers` stay as they are.
   void run_part(DescentEntry code, std::int64_t rows, unsigned char* arena, const DescentThreads* threads) const;
 
+  // From here on there may be code that does the same for whole batches and has turns (loop::Entry::turns).
+  void allow_turns();
+  bool may_have_turns() const { return !turns_.order.empty(); }
+  void set_turns_code(DescentEntry code) { turns_.code = code; }
+  bool has_turns_code() const { return turns_.code != nullptr; }
+  // Whether such code can run what was fed: whole batches that serve where they lie.
+  bool can_take_turns() const;
+  static constexpr std::int64_t most_turns = 1024;
+  // `count` runs, at most most_turns, of the batches from number `first` on, around and around; the clock is `step` in
+  // the first one and goes on by one. `numbers` are the last run's.
+  void run_turns(std::int64_t first, std::int64_t count, std::int32_t step, unsigned char* arena);
+  std::span<const double> numbers_of(std::int64_t turn);  // of the last run_turns
+
   // Outputs of rank 0 as numbers, in order, those of kind `output` left out; good until the next run.
   std::span<const double> numbers() const { return numbers_; }
   std::vector<data::Array> arrays(std::int64_t rows) const;
@@ -45,7 +59,18 @@ class EntryCall {
     std::int64_t batch_bytes = 0;
     bool in_place = false;  // the caller's memory serves as it is
   };
+  bool serves_all(std::size_t input) const;
   enum class Wanted : bool { one_batch, batches };
+  // What turns need: numbers of batches and steps, how ports move, room for the numbers of every turn.
+  struct Turns {
+    DescentEntry code = nullptr;
+    std::vector<std::int64_t> order;
+    std::vector<std::int32_t> clock;
+    std::vector<const void*> bases;  // of the inputs
+    std::vector<DescentMotion> inputs, outputs;
+    std::vector<std::vector<std::byte>> results;  // per output
+    std::vector<void*> places;                    // of the results
+  };
   Diagnostics take(std::int64_t rows, std::span<const Feed> feeds, Wanted wanted);
   Diagnostics take_one(std::size_t input, std::int64_t rows, const Feed& feed, Wanted wanted);
 
@@ -61,6 +86,7 @@ class EntryCall {
   std::vector<std::vector<std::byte>> results_;  // per output
   std::vector<std::size_t> numeric_;             // outputs that `numbers` holds
   std::vector<double> numbers_;
+  Turns turns_;
 };
 
 }  // namespace descent

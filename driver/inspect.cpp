@@ -48,6 +48,9 @@ Result<std::string> print_graph(const Program& program, const Model* model, cons
                       fmt::format("stage '{}' is printed entry by entry; loop, llvm, cpp and asm can show one kernel",
                                   options.stage));
   }
+  if (!options.entry.empty() && !program.has(options.entry)) {  // the Loop program has more entries
+    return unknown("unknown-entry", "entry", options.entry, names_of(model->entries));
+  }
   return print(with_entry(*model, options.entry));
 }
 
@@ -131,7 +134,7 @@ Result<std::string> around_pass(const Program& program, const InspectOptions& op
 
 // That the entry and the kernel of it exist, where they are named.
 Diagnostics check_parts(const Program& program, const std::string& entry, const std::string& kernel) {
-  if (!entry.empty() && !program.has(entry))
+  if (!entry.empty() && !program.loop().entry(entry))
     return {unknown("unknown-entry", "entry", entry, names_of(program.loop().entries))};
   const loop::Program part = entry.empty() ? program.loop() : only_entry(program.loop(), entry);
   const std::vector<std::string> kernels = names_of(part.kernels);
@@ -168,6 +171,14 @@ Result<std::vector<EntryCost>> cost(const Program& program, const std::string& e
     if (kernel.empty() || !sum.kernels.empty()) costs.push_back(std::move(sum));
   }
   return costs;
+}
+
+std::vector<std::string> compiled_entries(const Program& program, Artifact artifact) {
+  std::vector<std::string> names;
+  for (const loop::Entry& entry : program.loop().entries) {
+    if (!entry.turns || artifact != Artifact::cpp) names.push_back(entry.name);
+  }
+  return names;
 }
 
 Result<std::string> build(const Program& program, Artifact artifact) {

@@ -70,6 +70,7 @@ std::vector<EntryPorts> ports_of(const Model& model, const std::vector<frontend:
 std::vector<EntryPorts> ports_of(const loop::Program& program) {
   std::vector<EntryPorts> entries;
   for (const loop::Entry& entry : program.entries) {
+    if (entry.turns) continue;  // another form of `step`
     EntryPorts ports{entry.name, {}, {}};
     for (loop::BufferId id : entry.inputs) {
       const loop::Buffer& buffer = program.buffers[static_cast<std::size_t>(id)];

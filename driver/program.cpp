@@ -116,7 +116,7 @@ Result<std::int64_t> batch_for(const Program::Parts& parts, const CompileOptions
 }  // namespace
 
 LowerOptions lower_options(const Program::Parts& parts, std::int64_t largest_batch) {
-  return {parts.machine, largest_batch, parts.lanes};
+  return {parts.machine, largest_batch, parts.lanes, /*fuse=*/true, /*whole_loop=*/true};
 }
 
 namespace {

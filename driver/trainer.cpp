@@ -8,21 +8,44 @@
 #include "driver/weights.h"
 #include "fmt/format.h"
 #include "ir/loop_layout.h"
+#include "passes/whole_loop.h"
 
 namespace descent {
-Result<EntryCall*> Trainer::Parts::find(std::string_view entry) {
+namespace {
+
+// Whether the whole loop's entry can stand for many whole batches of `step`: a printed Loop program may hold anything.
+bool does_same_in_turns(const loop::Program& program) {
+  const loop::Entry *step = program.entry("step"), *steps = program.entry(whole_loop_entry);
+  if (!step || !steps || !steps->turns) return false;
+  const auto alike = [&](loop::BufferId a, loop::BufferId b) {
+    const TensorType &of_one = program.buffers[static_cast<std::size_t>(a)].type,
+                     &of_many = program.buffers[static_cast<std::size_t>(b)].type;
+    return of_one.dtype == of_many.dtype &&
+           actual_shape(of_one.shape, program.largest_batch) == actual_shape(of_many.shape, program.largest_batch);
+  };
+  return std::equal(step->inputs.begin(), step->inputs.end(), steps->inputs.begin(), steps->inputs.end(), alike) &&
+         std::equal(step->outputs.begin(), step->outputs.end(), steps->outputs.begin(), steps->outputs.end(), alike);
+}
+
+}  // namespace
+
+Result<EntryCall*> Trainer::Parts::known(std::string_view entry) {
   const auto call = calls.find(entry);
-  if (call != calls.end()) {
-    if (call->second.has_code()) return &call->second;
-    if (Diagnostics wrong = make({{call->first}}); !wrong.empty()) return wrong;
-    return &call->second;
-  }
+  if (call != calls.end()) return &call->second;
   const std::string_view why = entry == "step" ? "it needs a train block" : "the text does not have it";
   return diagnostic("no-entry", {}, fmt::format("model '{}' has no entry '{}': {}", program.name(), entry, why));
 }
 
+Result<EntryCall*> Trainer::Parts::find(std::string_view entry) {
+  Result<EntryCall*> call = known(entry);
+  if (!call || (*call)->has_code()) return call;
+  if (Diagnostics wrong = make({{std::string(entry)}}); !wrong.empty()) return wrong;
+  return call;
+}
+
 Diagnostics Trainer::Parts::make(const std::vector<codegen::Wanted>& wanted) {
   const bool all = std::all_of(wanted.begin(), wanted.end(), [&](const codegen::Wanted& one) {
+    if (one.entry == whole_loop_entry) return calls.at("step").has_turns_code();
     const auto call = calls.find(one.entry);
     return call == calls.end() || call->second.has_code();
   });
@@ -32,6 +55,9 @@ Diagnostics Trainer::Parts::make(const std::vector<codegen::Wanted>& wanted) {
     return wrong;
   }
   for (auto& [name, call] : calls) call.set_code(code.entry(name));
+  if (const auto step = calls.find("step"); step != calls.end() && step->second.may_have_turns()) {
+    step->second.set_turns_code(code.entry(whole_loop_entry));
+  }
   return {};
 }
 
@@ -42,16 +68,64 @@ Result<EntryCall*> Trainer::Parts::ready(std::string_view entry, std::int64_t ro
   return call;
 }
 
-Result<std::span<const double>> Trainer::Parts::take_steps(EntryCall& call, std::int64_t count, std::int64_t rows) {
+Result<std::span<const double>> Trainer::Parts::take_steps(EntryCall& call, std::int64_t first, std::int64_t count,
+                                                           std::int64_t rows, const Visitor& visit) {
   if (count < 1 || count > INT32_MAX - step) {
     return diagnostic("step-limit", {}, fmt::format("expected 1 to {} more steps, found {}", INT32_MAX - step, count));
   }
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (call.batches() > 1) call.select(step % call.batches());
-    ++step;
-    run(call, rows);
+  const bool by_turns = call.can_take_turns() && (count > 1 || call.has_turns_code());
+  if (by_turns ? !call.has_turns_code() : !call.has_code()) {
+    if (Diagnostics wrong = make({{by_turns ? whole_loop_entry : "step"}}); !wrong.empty()) return wrong;
+  }
+  bool goes_on = true;
+  for (std::int64_t done = 0; done < count && goes_on;) {
+    const std::int64_t turns = by_turns ? std::min(count - done, EntryCall::most_turns) : 1;
+    goes_on = by_turns ? take_turns(call, first + done, turns, visit) : take_step(call, first + done, rows, visit);
+    done += turns;
   }
   return call.numbers();
+}
+
+bool Trainer::Parts::take_step(EntryCall& call, std::int64_t batch, std::int64_t rows, const Visitor& visit) {
+  if (call.batches() > 1) call.select(batch % call.batches());
+  ++step;
+  run(call, rows);
+  return !visit || visit(call.numbers());
+}
+
+Diagnostics Trainer::Parts::train(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds,
+                                  const Visitor& visit) {
+  auto call = known("step");
+  if (!call) return call.errors();
+  if (Diagnostics wrong = (*call)->feed_batches(rows, feeds); !wrong.empty()) return wrong;
+  auto losses = take_steps(**call, 0, count, rows, visit);
+  return losses ? Diagnostics{} : losses.errors();
+}
+
+std::int64_t Trainer::Parts::steps_at_once(std::int64_t batch_bytes) const {
+  constexpr std::int64_t near_bytes = 128 << 10;
+  const auto call = calls.find("step");
+  if (call == calls.end() || !call->second.may_have_turns()) return 1;
+  return std::clamp<std::int64_t>(near_bytes / std::max<std::int64_t>(1, batch_bytes), 1, EntryCall::most_turns);
+}
+
+// Where the visitor stops them before the last, the turns are taken back and taken again up to there.
+bool Trainer::Parts::take_turns(EntryCall& call, std::int64_t first, std::int64_t count, const Visitor& visit) {
+  if (visit) before.assign(arena.get(), arena.get() + arena_bytes());
+  const std::int32_t clock = step + 1;
+  call.run_turns(first, count, clock, arena.get());
+  bool goes_on = true;
+  std::int64_t taken = 0;
+  while (taken < count && goes_on) {
+    ++step;
+    goes_on = !visit || visit(call.numbers_of(taken));
+    ++taken;
+  }
+  if (taken < count) {
+    std::copy(before.begin(), before.end(), arena.get());
+    call.run_turns(first, taken, clock, arena.get());
+  }
+  return goes_on;
 }
 
 const loop::Buffer* Trainer::Parts::state(std::string_view name) const {
@@ -67,8 +141,13 @@ Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
 Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& options) {
-  auto parts = std::make_unique<Parts>(
-      Parts{.program = program, .timings = program.timings(), .arena = {}, .pool = {}, .rates = {}, .calls = {}});
+  auto parts = std::make_unique<Parts>(Parts{.program = program,
+                                             .timings = program.timings(),
+                                             .arena = {},
+                                             .pool = {},
+                                             .before = {},
+                                             .rates = {},
+                                             .calls = {}});
   void* memory = ::operator new(parts->arena_bytes(), arena_alignment, std::nothrow);
   parts->pool.reset(runtime::create_threads({options.threads, options.force_parts}));
   if (!memory || !parts->pool) {
@@ -91,6 +170,7 @@ Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& op
   if (Diagnostics wrong = code.make(program.loop(), program.parts().machine, {}, parts->timings); !wrong.empty()) {
     return wrong;
   }
+  if (options.whole_loop && does_same_in_turns(program.loop())) parts->calls.at("step").allow_turns();
   return Trainer(std::move(parts));
 }
 
@@ -105,7 +185,11 @@ Diagnostics Trainer::init(std::int64_t seed) {
   parts_->seed = static_cast<std::int32_t>(seed);
   parts_->step = 0;
   std::memset(parts_->arena.get(), 0, parts_->arena_bytes());
-  if (Diagnostics wrong = parts_->make({{"init", codegen::Effort::quick}, {"step"}}); !wrong.empty()) return wrong;
+  std::vector<codegen::Wanted> wanted{{"init", codegen::Effort::quick}};
+  // Of a small model it is not known yet which form of the step is wanted.
+  const auto step = parts_->calls.find("step");
+  if (step != parts_->calls.end() && !step->second.may_have_turns()) wanted.push_back({"step"});
+  if (Diagnostics wrong = parts_->make(wanted); !wrong.empty()) return wrong;
   if (!parts_->calls.contains("init")) return {};
   auto call = parts_->ready("init", 1, {});
   if (!call) return call.errors();
@@ -119,16 +203,17 @@ void Trainer::set_total_steps(std::int64_t steps) {
 std::int64_t Trainer::steps_taken() const { return parts_->step; }
 
 Result<std::span<const double>> Trainer::step(std::int64_t rows, std::span<const Feed> feeds) {
-  auto call = parts_->ready("step", rows, feeds);
+  auto call = parts_->known("step");
   if (!call) return call.errors();
-  return parts_->take_steps(**call, 1, rows);
+  if (Diagnostics wrong = (*call)->feed(rows, feeds); !wrong.empty()) return wrong;
+  return parts_->take_steps(**call, 0, 1, rows);
 }
 
 Result<std::span<const double>> Trainer::steps(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds) {
-  auto call = parts_->find("step");
+  auto call = parts_->known("step");
   if (!call) return call.errors();
   if (Diagnostics wrong = (*call)->feed_batches(rows, feeds); !wrong.empty()) return wrong;
-  return parts_->take_steps(**call, count, rows);
+  return parts_->take_steps(**call, parts_->step, count, rows);
 }
 
 Result<std::span<const double>> Trainer::evaluate(std::int64_t rows, std::span<const Feed> feeds) {

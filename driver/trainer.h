@@ -30,6 +30,7 @@ struct Trainer::Parts {
   Arena arena;
   std::unique_ptr<runtime::ThreadPool, PoolDelete> pool;
   DescentThreads threads{};
+  std::vector<unsigned char> before;  // the arena, where turns may have to be taken back
   std::int32_t seed = 0, step = 0, steps = 1;
   std::map<std::string, double, std::less<>> rates;
   std::map<std::string, EntryCall, std::less<>> calls;
@@ -45,10 +46,22 @@ struct Trainer::Parts {
 
   // Makes what code of these entries is not there; entries that the program does not have are passed over.
   Diagnostics make(const std::vector<codegen::Wanted>& wanted);
-  // An entry with its code.
+  // An entry, with its code or without; with it.
+  Result<EntryCall*> known(std::string_view entry);
   Result<EntryCall*> find(std::string_view entry);
   Result<EntryCall*> ready(std::string_view entry, std::int64_t rows, std::span<const Feed> feeds);
-  Result<std::span<const double>> take_steps(EntryCall& call, std::int64_t count, std::int64_t rows);
+  // The losses of one step; false: stop behind it.
+  using Visitor = std::function<bool(std::span<const double> losses)>;
+  // `count` steps over the batches that were fed, from number `first` on. The losses of the last one taken.
+  Result<std::span<const double>> take_steps(EntryCall& call, std::int64_t first, std::int64_t count, std::int64_t rows,
+                                             const Visitor& visit = {});
+  // The same from feeds that hold `count` batches one after the other, a visit per step.
+  Diagnostics train(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds, const Visitor& visit);
+  // As many steps as one call takes, when a batch is so many bytes: it lies near the processor then.
+  std::int64_t steps_at_once(std::int64_t batch_bytes) const;
+  // What take_steps does by one of these; `batch` and `first` count batches, around and around. False: stop.
+  bool take_step(EntryCall& call, std::int64_t batch, std::int64_t rows, const Visitor& visit);
+  bool take_turns(EntryCall& call, std::int64_t first, std::int64_t count, const Visitor& visit);
   void run(EntryCall& call, std::int64_t rows) { call.run(rows, arena.get(), &threads); }
   const loop::Buffer* state(std::string_view name) const;
 };

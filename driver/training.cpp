@@ -7,6 +7,7 @@
 
 #include "driver/dataset.h"
 #include "driver/program.h"
+#include "driver/trainer.h"
 #include "fmt/format.h"
 #include "runtime/data/shuffle.h"
 
@@ -54,6 +55,7 @@ struct Training::Parts {
   std::optional<Dataset> test;
   std::optional<Batcher> batches, test_batches;
   std::int64_t epochs_done = 0;
+  std::int64_t steps_at_once = 1;
 
   const Dataset& evaluated() const { return test ? *test : data; }
   Batcher& evaluated_batches() { return test ? *test_batches : *batches; }
@@ -151,8 +153,9 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
   Result<Trainer> trainer = Trainer::create(program, options.trainer);
   if (!trainer) return trainer.errors();
   auto parts = std::make_unique<Parts>(
-      Parts{program, std::move(*trainer), *block, std::move(*data), std::move(test), {}, {}, 0});
-  parts->batches.emplace(parts->data, parts->batch());
+      Parts{program, std::move(*trainer), *block, std::move(*data), std::move(test), {}, {}, 0, 1});
+  parts->steps_at_once = parts->trainer.parts().steps_at_once(row_bytes(parts->data) * parts->batch());
+  parts->batches.emplace(parts->data, parts->batch() * parts->steps_at_once);
   if (parts->test) parts->test_batches.emplace(*parts->test, parts->batch());
   if (Diagnostics wrong = parts->start(); !wrong.empty()) return wrong;
   return Training(std::move(parts));
@@ -176,17 +179,26 @@ Result<EpochReport> Training::run_epoch(const Progress& progress) {
                               static_cast<std::uint64_t>(parts.epochs_done));
   }
   RowMean mean;
-  for (std::int64_t begin = 0; begin < parts.data.rows; begin += parts.batch()) {
-    const std::int64_t rows = std::min(parts.batch(), parts.data.rows - begin);
-    const auto feeds = parts.block.shuffle ? parts.batches->take(std::span(order).subspan(
-                                                 static_cast<std::size_t>(begin), static_cast<std::size_t>(rows)))
-                                           : parts.batches->take(begin, rows);
-    Result<std::span<const double>> losses = parts.trainer.step(rows, feeds);
-    if (!losses) return losses.errors();
-    if (Diagnostics wrong = parts.check_losses(*losses); !wrong.empty()) return wrong;
-    mean.add(*losses, rows);
-    if (progress) progress(begin / parts.batch() + 1, losses->empty() ? 0 : (*losses)[0]);
+  Diagnostics wrong;
+  for (std::int64_t begin = 0; begin < parts.data.rows && wrong.empty();) {
+    const std::int64_t left = parts.data.rows - begin;
+    const std::int64_t rows = std::min(parts.batch(), left);
+    const std::int64_t steps = std::clamp<std::int64_t>(left / rows, 1, parts.steps_at_once);
+    const auto feeds = parts.block.shuffle
+                           ? parts.batches->take(std::span(order).subspan(static_cast<std::size_t>(begin),
+                                                                          static_cast<std::size_t>(steps * rows)))
+                           : parts.batches->take(begin, steps * rows);
+    const auto note = [&](std::span<const double> losses) {
+      wrong = parts.check_losses(losses);
+      if (!wrong.empty()) return false;
+      mean.add(losses, rows);
+      begin += rows;
+      if (progress) progress((begin + parts.batch() - 1) / parts.batch(), losses.empty() ? 0 : losses[0]);
+      return true;
+    };
+    if (Diagnostics failed = parts.trainer.parts().train(steps, rows, feeds, note); !failed.empty()) return failed;
   }
+  if (!wrong.empty()) return wrong;
   ++parts.epochs_done;
   EpochReport report;
   report.epoch = parts.epochs_done;

@@ -145,12 +145,25 @@ struct Repeat {
   std::vector<std::variant<Call, Repeat>> steps;
 };
 
-// A function of the artifact. Inputs and outputs in the order of the call's pointers.
+// A function of the artifact. Inputs and outputs in the order of the call's pointers. With `turns` it runs its steps as
+// often as the call says, and from turn to turn inputs and outputs move on (Turns): training on data in memory is one
+// call. What a turn leaves in states the next one finds; of the rest of the arena a turn reads what it has written.
 struct Entry {
   std::string name;
   std::vector<BufferId> inputs;
   std::vector<BufferId> outputs;
   Steps steps;
+  bool turns = false;
+};
+
+// The turns of one call, as runtime/abi.h has them: in turn t each input and output lies order[t] · by_batch +
+// t · by_turn bytes behind its pointer.
+struct Motion {
+  std::int64_t by_batch = 0, by_turn = 0;
+};
+struct Turns {
+  std::vector<std::int64_t> order;      // as many turns as it has numbers
+  std::vector<Motion> inputs, outputs;  // one per input and output
 };
 
 struct Program {
@@ -193,6 +206,10 @@ struct Program {
 //       call cell(h, c, t)
 //     }
 //   }
+//
+//   entry steps(x) -> (loss) turns {
+//     call hidden(x, w, h)
+//   }
 // What a temp needs to be printed in place: one use, in a later statement of its block, no store in between to what it
 // loads, and no deeper nesting than can be read; literals always are. The others stand as `let t3 = …`. Expressions are
 // the op table's signs and names, and
@@ -220,6 +237,9 @@ class Interpreter {
   // `inputs` and `outputs`: one pointer per Entry::inputs / outputs.
   void run(std::string_view entry, std::int64_t batch, const std::vector<const void*>& inputs,
            const std::vector<void*>& outputs);
+  // The same for an entry with turns.
+  void run(std::string_view entry, std::int64_t batch, const std::vector<const void*>& inputs,
+           const std::vector<void*>& outputs, const Turns& turns);
   std::vector<std::byte>& arena() { return arena_; }
 
  private:

@@ -21,17 +21,22 @@ std::int64_t aligned(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 // Runs an entry's steps: binds each call's arrays and index parameters and executes its kernel.
 class Run {
  public:
-  Run(const Program& program, const std::vector<FlatKernel>& kernels, std::vector<std::byte*> places,
-      std::int64_t batch)
-      : program_(program), kernels_(kernels), places_(std::move(places)), batch_(batch) {}
+  Run(const Program& program, const std::vector<FlatKernel>& kernels, std::int64_t batch)
+      : program_(program), kernels_(kernels), batch_(batch) {}
 
+  // The entry's steps, once, with these places of the buffers.
+  void turn(const Steps& steps, const std::vector<std::byte*>& places) {
+    places_ = places;
+    this->steps(steps);
+  }
+
+ private:
   void steps(const Steps& steps) {
     for (const auto& step : steps) {
       match(step, [&](const Call& call) { this->call(call); }, [&](const Repeat& repeat) { this->repeat(repeat); });
     }
   }
 
- private:
   void repeat(const Repeat& repeat) {
     variables_.push_back(0);
     for (std::int64_t n = 0; n < repeat.count; ++n) {
@@ -107,6 +112,11 @@ Interpreter::Interpreter(const Program& program) : program_(&program) {
 
 void Interpreter::run(std::string_view name, std::int64_t batch, const std::vector<const void*>& inputs,
                       const std::vector<void*>& outputs) {
+  run(name, batch, inputs, outputs, {{0}, std::vector<Motion>(inputs.size()), std::vector<Motion>(outputs.size())});
+}
+
+void Interpreter::run(std::string_view name, std::int64_t batch, const std::vector<const void*>& inputs,
+                      const std::vector<void*>& outputs, const Turns& turns) {
   const Entry* entry = program_->entry(name);
   DESCENT_CHECK(entry != nullptr, fmt::format("program {} has no entry {}", program_->name, name));
   DESCENT_CHECK(batch >= 1 && batch <= program_->largest_batch,
@@ -118,14 +128,24 @@ void Interpreter::run(std::string_view name, std::int64_t batch, const std::vect
   for (std::size_t id = 0; id < places.size(); ++id) {
     if (translation_->offsets[id] >= 0) places[id] = arena_.data() + translation_->offsets[id];
   }
-  // Kernels only read inputs (the verifier holds them to it), so dropping the const harms nobody.
-  for (std::size_t n = 0; n < inputs.size(); ++n) {
-    places[static_cast<std::size_t>(entry->inputs[n])] = static_cast<std::byte*>(const_cast<void*>(inputs[n]));
+  DESCENT_CHECK(entry->turns || turns.order.size() == 1, fmt::format("entry {} has no turns", name));
+  DESCENT_CHECK(turns.inputs.size() == inputs.size() && turns.outputs.size() == outputs.size(),
+                fmt::format("entry {}: every input and output moves somehow", name));
+  Run run(*program_, translation_->kernels, batch);
+  for (std::size_t turn = 0; turn < turns.order.size(); ++turn) {
+    const auto moved = [&](const void* base, const Motion& motion) {
+      // Kernels only read inputs (the verifier holds them to it), so dropping the const harms nobody.
+      return static_cast<std::byte*>(const_cast<void*>(base)) + turns.order[turn] * motion.by_batch +
+             static_cast<std::int64_t>(turn) * motion.by_turn;
+    };
+    for (std::size_t n = 0; n < inputs.size(); ++n) {
+      places[static_cast<std::size_t>(entry->inputs[n])] = moved(inputs[n], turns.inputs[n]);
+    }
+    for (std::size_t n = 0; n < outputs.size(); ++n) {
+      places[static_cast<std::size_t>(entry->outputs[n])] = moved(outputs[n], turns.outputs[n]);
+    }
+    run.turn(entry->steps, places);
   }
-  for (std::size_t n = 0; n < outputs.size(); ++n) {
-    places[static_cast<std::size_t>(entry->outputs[n])] = static_cast<std::byte*>(outputs[n]);
-  }
-  Run(*program_, translation_->kernels, std::move(places), batch).steps(entry->steps);
 }
 
 }  // namespace descent::loop

@@ -91,7 +91,7 @@ class ProgramParser {
     return {};
   }
 
-  // entry = 'entry' name '(' buffers ')' '->' '(' buffers ')' '{' step* '}'
+  // entry = 'entry' name '(' buffers ')' '->' '(' buffers ')' 'turns'? '{' step* '}'
   void entry() {
     stream_.next();
     Entry entry;
@@ -99,6 +99,7 @@ class ProgramParser {
     entry.inputs = buffer_list();
     stream_.expect("->", "after the inputs");
     entry.outputs = buffer_list();
+    entry.turns = stream_.accept("turns");
     entry.steps = steps();
     program_.entries.push_back(std::move(entry));
   }

@@ -291,8 +291,8 @@ class ProgramPrinter {
 
  private:
   void entry(const Entry& entry) {
-    text_ += fmt::format("\nentry {}({}) -> ({}) {{\n", quoted_name(entry.name), buffers(entry.inputs),
-                         buffers(entry.outputs));
+    text_ += fmt::format("\nentry {}({}) -> ({}){} {{\n", quoted_name(entry.name), buffers(entry.inputs),
+                         buffers(entry.outputs), entry.turns ? " turns" : "");
     steps(entry.steps, 1);
     text_ += "}\n";
   }

@@ -20,6 +20,7 @@
 #include "passes/pipeline.h"
 #include "passes/plan_memory.h"
 #include "passes/sweep_tools.h"
+#include "passes/whole_loop.h"
 
 namespace descent {
 namespace {
@@ -74,6 +75,11 @@ class ModelLowering {
 
   Result<loop::Program> run(std::vector<FusedCall>* calls) {
     for (const Graph& entry : model_.entries) lower_entry(entry);
+    const std::optional<Graph> whole = options_.whole_loop ? whole_loop(model_, options_.largest_batch) : std::nullopt;
+    if (whole && wrong_.empty()) {
+      lower_entry(*whole);
+      program_.entries.back().turns = true;
+    }
     if (!wrong_.empty()) return wrong_;
     std::vector<FusedCall> made =
         kernels_.finish(program_, [this](const std::string& name) { return kernel_names_.unique(name); });

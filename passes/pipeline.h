@@ -26,8 +26,9 @@ const Pass* find_pass(std::string_view name);
 struct LowerOptions {
   Machine machine;
   std::int64_t largest_batch = 64;
-  int lanes = 0;     // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
-  bool fuse = true;  // kernels into one another; without it one kernel per node, the same bits
+  int lanes = 0;            // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
+  bool fuse = true;         // kernels into one another; without it one kernel per node, the same bits
+  bool whole_loop = false;  // beside a small `step`, `steps`: many in one call (passes/whole_loop.h)
 };
 
 // Called with each pass's name, the model before and after it, and the seconds it took.

@@ -21,12 +21,28 @@ typedef struct DescentThreads {
   void* pool;
 } DescentThreads;
 
+/* How far an input or output lies from where it lay before, in bytes. */
+typedef struct DescentMotion {
+  int64_t by_batch; /* from one batch to the next in memory */
+  int64_t by_turn;  /* from one turn to the next */
+} DescentMotion;
+
+/* Of an entry that runs many steps in one call: in turn t, 0 <= t < count, each input and output lies
+ * order[t] * by_batch + t * by_turn bytes behind its pointer in the call. */
+typedef struct DescentTurns {
+  int64_t count;               /* at least 1 */
+  const int64_t* order;        /* one number per turn */
+  const DescentMotion* inputs; /* one per input */
+  const DescentMotion* outputs;
+} DescentTurns;
+
 typedef struct DescentCall {
   unsigned char* arena;          /* 64-byte aligned; its size is a constant of the program */
   const void* const* inputs;     /* one per input of the entry, row-major, 4-byte aligned at least */
   void* const* outputs;          /* one per output of the entry */
   int64_t batch;                 /* 1 ≤ batch ≤ the program's largest */
   const DescentThreads* threads; /* null: one thread */
+  const DescentTurns* turns;     /* of an entry with turns; other entries do not look at it */
 } DescentCall;
 
 typedef void (*DescentEntry)(const DescentCall*);

@@ -27,7 +27,9 @@ class ProgramPrinter {
     }
     text_.add_as_it_is("\n}  // namespace\n\nextern \"C\" {\n");
     arena_size();
-    for (const loop::Entry& entry : program_.entries) this->entry(entry);
+    for (const loop::Entry& entry : program_.entries) {
+      if (!entry.turns) this->entry(entry);  // another form of one that is there
+    }
     text_.add_as_it_is("\n}  // extern \"C\"\n}  // namespace descent_generated\n");
     return std::move(text_).take();
   }
@@ -35,7 +37,9 @@ class ProgramPrinter {
  private:
   void title() {
     std::string entries;
-    for (const loop::Entry& entry : program_.entries) entries += (entries.empty() ? "" : ", ") + entry.name;
+    for (const loop::Entry& entry : program_.entries) {
+      if (!entry.turns) entries += (entries.empty() ? "" : ", ") + entry.name;
+    }
     text_.add_as_it_is(comment(program_.name + ": " + entries + ", for batches of at most " +
                                std::to_string(program_.largest_batch) + ".") +
                        "\n// Compile with -std=c++17 -O2 -ffp-contract=off, for the processor that it shall run on.\n");
@@ -44,7 +48,9 @@ class ProgramPrinter {
   // The kernels that an entry calls have a name.
   void name_kernels() {
     std::vector<bool> called(kernels_.size());
-    for (const loop::Entry& entry : program_.entries) mark_called(entry.steps, called);
+    for (const loop::Entry& entry : program_.entries) {
+      if (!entry.turns) mark_called(entry.steps, called);
+    }
     for (std::size_t id = 0; id < kernels_.size(); ++id) {
       if (called[id]) kernels_[id] = names_.take("compute_" + identifier(program_.kernels[id].name));
     }

@@ -5,6 +5,8 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
+
 #include "codegen/llvm/operations.h"
 
 namespace descent::codegen {
@@ -134,6 +136,58 @@ void store_scattered(Builder& builder, const Place& place, Value* value, Value* 
   }
 }
 
+// -- masks that are known now
+// ------------------------------------------------------------------------------------------
+
+// How many lanes run when it is known that just the first ones do; -1: it is not.
+int known_lanes(const Place& place, Value* mask) {
+  const auto* constant = llvm::dyn_cast_or_null<llvm::Constant>(mask);
+  if (constant == nullptr || !is_vector(mask) || place.lane_offsets != nullptr) return -1;
+  int lanes = 0, running = 0;
+  for (; lanes < place.lanes; ++lanes) {
+    const auto* bit =
+        llvm::dyn_cast_or_null<llvm::ConstantInt>(constant->getAggregateElement(static_cast<unsigned>(lanes)));
+    if (bit == nullptr || (bit->isOne() && running < lanes)) return -1;
+    running += bit->isOne() ? 1 : 0;
+  }
+  return running;
+}
+// A shorter vector instead: masked stores are slow on many processors, and a local that is touched through a mask stays
+// in memory.
+Place narrowed(Place place, int lanes) {
+  place.lanes = lanes;
+  return place;
+}
+Value* load_lanes(Builder& builder, const Place& place) {
+  if (place.lanes == 1)
+    return builder.CreateAlignedLoad(element_of(builder, place), place.address, alignment_of(place));
+  return place.is_contiguous() ? load_contiguous(builder, place, nullptr, nullptr)
+                               : load_scattered(builder, place, nullptr, nullptr);
+}
+void store_lanes(Builder& builder, const Place& place, Value* value) {
+  if (place.lanes == 1 || place.is_contiguous()) {
+    builder.CreateAlignedStore(value, place.address, alignment_of(place));
+  } else {
+    store_scattered(builder, place, value, nullptr);
+  }
+}
+Value* first_lanes(Builder& builder, Value* value, int lanes) {
+  if (lanes == 1) return builder.CreateExtractElement(value, std::uint64_t{0});
+  llvm::SmallVector<int, 16> which;
+  for (int lane = 0; lane < lanes; ++lane) which.push_back(lane);
+  return builder.CreateShuffleVector(value, which);
+}
+// The loaded lanes, behind them those of `absent`.
+Value* widened(Builder& builder, Value* loaded, llvm::Constant* absent) {
+  if (!is_vector(loaded)) return builder.CreateInsertElement(absent, loaded, std::uint64_t{0});
+  const auto lanes = static_cast<int>(llvm::cast<llvm::FixedVectorType>(absent->getType())->getNumElements());
+  const auto count = static_cast<int>(llvm::cast<llvm::FixedVectorType>(loaded->getType())->getNumElements());
+  llvm::SmallVector<int, 16> which;
+  for (int lane = 0; lane < lanes; ++lane) which.push_back(std::min(lane, count));
+  Value* filler = builder.CreateVectorSplat(static_cast<unsigned>(count), absent->getSplatValue());
+  return builder.CreateShuffleVector(loaded, filler, which);
+}
+
 }  // namespace
 
 Value* spread(Builder& builder, Value* value, int lanes) {
@@ -153,6 +207,10 @@ Value* emit_load(Builder& builder, const Place& place, Value* guard, double othe
   if (place.lanes == 1 || place.is_uniform()) return load_uniform(builder, place, guard, otherwise);
   llvm::Constant* absent = llvm::ConstantVector::getSplat(
       llvm::ElementCount::getFixed(static_cast<unsigned>(place.lanes)), memory_constant(builder, place, otherwise));
+  if (const int lanes = known_lanes(place, guard); lanes >= 0) {
+    if (lanes == 0) return to_register(builder, place, absent);
+    return to_register(builder, place, widened(builder, load_lanes(builder, narrowed(place, lanes)), absent));
+  }
   Value* loaded = place.is_contiguous() ? load_contiguous(builder, place, guard, absent)
                                         : load_scattered(builder, place, guard, absent);
   return to_register(builder, place, loaded);
@@ -165,7 +223,9 @@ void emit_store(Builder& builder, const Place& place, Value* value, Value* mask)
     return;
   }
   value = spread(builder, value, place.lanes);
-  if (place.is_contiguous()) {
+  if (const int lanes = known_lanes(place, mask); lanes >= 0) {
+    if (lanes > 0) store_lanes(builder, narrowed(place, lanes), first_lanes(builder, value, lanes));
+  } else if (place.is_contiguous()) {
     store_contiguous(builder, place, value, mask);
   } else {
     store_scattered(builder, place, value, mask);

@@ -11,7 +11,8 @@ namespace descent::codegen {
 // the caller's tensors.
 std::vector<std::vector<llvm::Align>> alignments_of(const loop::Program& program);
 
-// `void PROGRAM_ENTRY(const DescentCall*)`, external. `kernels`: the function of each kernel.
+// `void PROGRAM_ENTRY(const DescentCall*)`, external. `kernels`: the function of each kernel; an entry with turns emits
+// its own to inline them.
 void emit_entry(const ModuleContext& module, const loop::Entry& entry, const std::vector<llvm::Function*>& kernels);
 
 }  // namespace descent::codegen

@@ -122,7 +122,7 @@ class OrcJit : public Jit {
         const loop::Entry* entry = program_.entry(one.entry);
         if (entry == nullptr || one.effort != effort || entries_.contains(one.entry)) continue;
         all.entries.push_back(entry);
-        take_kernels(entry->steps, is_made_[effort], all.kernels);
+        if (!entry->turns) take_kernels(entry->steps, is_made_[effort], all.kernels);
       }
       if (all.entries.empty()) continue;
       const std::size_t first = parts.size();

@@ -41,7 +41,7 @@ llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& 
 }
 
 llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
-                            const std::vector<llvm::Align>& alignments) {
+                            const std::vector<llvm::Align>& alignments, Inlined inlined) {
   const auto arrays = static_cast<std::size_t>(kernel.parameters);
   const auto indices = static_cast<std::size_t>(kernel.indices);
   llvm::Function* function = declare_kernel(module, kernel);
@@ -61,8 +61,10 @@ llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& ker
   }
   names.batch = function->getArg(static_cast<unsigned>(arrays + indices));
   names.batch->setName("batch");
-  names.threads = function->getArg(static_cast<unsigned>(arrays + indices + 1));
-  names.threads->setName("threads");
+  llvm::Argument* threads = function->getArg(static_cast<unsigned>(arrays + indices + 1));
+  threads->setName("threads");
+  if (inlined == Inlined::no) names.threads = threads;
+  if (inlined == Inlined::yes) function->addFnAttr(llvm::Attribute::AlwaysInline);
   emitter.emit(kernel.body);
   emitter.finish();
   return function;

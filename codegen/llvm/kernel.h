@@ -30,9 +30,11 @@ struct ModuleContext {
 
 // `void kernel(arrays…, index parameters… : i64, batch : i64, threads : ptr)`.
 llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& kernel);
-// `alignments`: per array in bytes.
+// `alignments`: per array in bytes. Inlined, a kernel is emitted for one caller that has no threads and wants it as a
+// part of itself.
+enum class Inlined : bool { no, yes };
 llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
-                            const std::vector<llvm::Align>& alignments);
+                            const std::vector<llvm::Align>& alignments, Inlined inlined = Inlined::no);
 
 // Emits blocks of a kernel into one LLVM function.
 class KernelEmitter {

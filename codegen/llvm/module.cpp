@@ -119,7 +119,9 @@ std::unique_ptr<llvm::Module> build_module(llvm::LLVMContext& context, const loo
                                            const Machine& machine, llvm::TargetMachine& target) {
   ModuleBuilder builder(context, program, machine, target);
   for (const loop::KernelId id : part.kernels) builder.add_kernel(id);
-  for (const loop::Entry* entry : part.entries) builder.declare_kernels(entry->steps);
+  for (const loop::Entry* entry : part.entries) {
+    if (!entry->turns) builder.declare_kernels(entry->steps);  // with turns it has kernels of its own
+  }
   builder.make_external(part.effort);
   for (const loop::Entry* entry : part.entries) builder.add_entry(*entry);
   return std::move(builder).finish();

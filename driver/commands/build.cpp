@@ -40,8 +40,8 @@ int run(const BuildOptions& wanted) {
   }
   fmt::print("{}: {} bytes; the arena takes {} bytes, 64-byte aligned; at most {} rows\n", wanted.out, *written,
              program->arena_bytes(), program->largest_batch());
-  for (const char* entry : {"init", "step", "evaluate", "report", "predict"}) {
-    if (program->has(entry)) fmt::print("  void {}_{}(const DescentCall*)\n", program->name(), entry);
+  for (const std::string& entry : compiled_entries(*program, kinds.at(wanted.emit))) {
+    fmt::print("  void {}_{}(const DescentCall*)\n", program->name(), entry);
   }
   return done;
 }

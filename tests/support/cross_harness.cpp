@@ -55,7 +55,7 @@ void call(File& request, unsigned char* arena, File& outputs_file) {
   descent::runtime::ThreadPool* pool = threads > 0 ? descent::runtime::create_threads({threads, true}) : nullptr;
   DescentThreads view{};
   if (pool != nullptr) view = descent::runtime::threads_of(pool);
-  const DescentCall call{arena, in.data(), out.data(), batch, pool == nullptr ? nullptr : &view};
+  const DescentCall call{arena, in.data(), out.data(), batch, pool == nullptr ? nullptr : &view, nullptr};
   descent_run(entry, &call);
   descent::runtime::destroy_threads(pool);
   for (const Block& block : outputs) outputs_file.write(block.data(), block.size());

@@ -98,19 +98,28 @@ Memory filled(const loop::Program& program, const std::string& name, std::uint64
     fill(memory.arena.data() + buffer.offset, buffer.type,
          loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch), draw, random);
   }
-  const auto make = [&](const std::vector<loop::BufferId>& ids) {
+  const auto make = [&](const std::vector<loop::BufferId>& ids, std::int64_t copies) {
     std::vector<Bytes> blocks;
     for (loop::BufferId id : ids) {
       const loop::Buffer& buffer = program.buffers[static_cast<std::size_t>(id)];
-      Bytes& block = blocks.emplace_back(static_cast<std::size_t>(bytes_of(program, buffer)));
-      fill(block.data(), buffer.type, loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch), draw,
-           random);
+      const std::int64_t elements = loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch);
+      Bytes& block = blocks.emplace_back(static_cast<std::size_t>(copies * bytes_of(program, buffer)));
+      fill(block.data(), buffer.type, copies * elements, draw, random);
     }
     return blocks;
   };
   const loop::Entry* entry = program.entry(name);
-  memory.inputs = make(entry->inputs);
-  memory.outputs = make(entry->outputs);
+  memory.inputs = make(entry->inputs, entry->turns ? turn_batches : 1);
+  memory.outputs = make(entry->outputs, entry->turns ? turn_count : 1);
+  for (const Bytes& block : memory.inputs) {
+    memory.turns.inputs.push_back({static_cast<std::int64_t>(block.size()) / turn_batches, 0});
+  }
+  for (const Bytes& block : memory.outputs) {
+    memory.turns.outputs.push_back({0, static_cast<std::int64_t>(block.size()) / turn_count});
+  }
+  for (std::int64_t turn = 0; turn < turn_count; ++turn) {
+    memory.turns.order.push_back(static_cast<std::int64_t>(random() % turn_batches));
+  }
   return memory;
 }
 
@@ -126,11 +135,11 @@ bool same(DType type, Word a, Word b) {
   return is_float(type) && std::isnan(double_of(a, type)) && std::isnan(double_of(b, type));
 }
 
-std::string difference(const loop::Program& program, const loop::Buffer& buffer, const std::byte* a,
-                       const std::byte* b) {
+std::string difference(const loop::Program& program, const loop::Buffer& buffer, const std::byte* a, const std::byte* b,
+                       std::int64_t copies = 1) {
   const DType type = buffer.type.dtype;
   const auto size = static_cast<std::size_t>(size_of(type));
-  const std::int64_t elements = loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch);
+  const std::int64_t elements = copies * loop::stored_count(buffer.type.shape, buffer.panel, program.largest_batch);
   for (std::int64_t i = 0; i < elements; ++i) {
     Word x, y;
     std::memcpy(&x.bits, a + i * size_of(type), size);
@@ -163,7 +172,8 @@ loop::Program program_of(loop::Kernel kernel, std::int64_t largest_batch) {
   for (int i = 0; i < kernel.parameters; ++i) {
     const loop::Array& array = kernel.arrays[static_cast<std::size_t>(i)];
     call.buffers.push_back(i);
-    program.buffers.push_back({loop::Buffer::Storage::state, array.name, {array.dtype, array.shape, {}}, -1, array.panel});
+    program.buffers.push_back(
+        {loop::Buffer::Storage::state, array.name, {array.dtype, array.shape, {}}, -1, array.panel});
   }
   program.kernels.push_back(std::move(kernel));
   program.entries.push_back({"run", {}, {}, {call}});
@@ -181,8 +191,13 @@ Memory tame_memory(const loop::Program& program, const std::string& entry, std::
 Memory interpret(const loop::Program& program, const std::string& entry, std::int64_t batch, Memory memory) {
   loop::Interpreter interpreter(program);
   interpreter.arena() = memory.arena;
-  interpreter.run(entry, batch, pointers<std::vector<Bytes>, const void*>(memory.inputs),
-                  pointers<std::vector<Bytes>, void*>(memory.outputs));
+  const auto inputs = pointers<std::vector<Bytes>, const void*>(memory.inputs);
+  const auto outputs = pointers<std::vector<Bytes>, void*>(memory.outputs);
+  if (program.entry(entry)->turns) {
+    interpreter.run(entry, batch, inputs, outputs, memory.turns);
+  } else {
+    interpreter.run(entry, batch, inputs, outputs);
+  }
   memory.arena = interpreter.arena();
   return memory;
 }
@@ -197,7 +212,15 @@ Memory run(DescentEntry entry, std::int64_t batch, Memory memory, int threads) {
   runtime::ThreadPool* pool = threads > 0 ? runtime::create_threads({threads, true}) : nullptr;
   DescentThreads view{};
   if (pool != nullptr) view = runtime::threads_of(pool);
-  const DescentCall call{arena.get(), inputs.data(), outputs.data(), batch, pool == nullptr ? nullptr : &view};
+  const auto motions = [](const std::vector<loop::Motion>& of) {
+    std::vector<DescentMotion> motions;
+    for (const loop::Motion& motion : of) motions.push_back({motion.by_batch, motion.by_turn});
+    return motions;
+  };
+  const std::vector<DescentMotion> of_inputs = motions(memory.turns.inputs), of_outputs = motions(memory.turns.outputs);
+  const DescentTurns turns{static_cast<std::int64_t>(memory.turns.order.size()), memory.turns.order.data(),
+                           of_inputs.data(), of_outputs.data()};
+  const DescentCall call{arena.get(), inputs.data(), outputs.data(), batch, pool == nullptr ? nullptr : &view, &turns};
   descent_run(entry, &call);
   runtime::destroy_threads(pool);
   std::memcpy(memory.arena.data(), arena.get(), memory.arena.size());
@@ -205,15 +228,16 @@ Memory run(DescentEntry entry, std::int64_t batch, Memory memory, int threads) {
 }
 
 std::string difference(const loop::Program& program, const std::string& name, const Memory& a, const Memory& b) {
+  const loop::Entry* entry = program.entry(name);
   for (const loop::Buffer& buffer : program.buffers) {
-    if (!is_placed(buffer)) continue;
+    if (!is_placed(buffer) || (entry->turns && buffer.storage == loop::Buffer::Storage::arena)) continue;
     std::string found = difference(program, buffer, a.arena.data() + buffer.offset, b.arena.data() + buffer.offset);
     if (!found.empty()) return found;
   }
-  const loop::Entry* entry = program.entry(name);
   for (std::size_t i = 0; i < entry->outputs.size(); ++i) {
     const loop::Buffer& buffer = program.buffers[static_cast<std::size_t>(entry->outputs[i])];
-    std::string found = difference(program, buffer, a.outputs[i].data(), b.outputs[i].data());
+    std::string found =
+        difference(program, buffer, a.outputs[i].data(), b.outputs[i].data(), entry->turns ? turn_count : 1);
     if (!found.empty()) return found;
   }
   return {};

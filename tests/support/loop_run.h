@@ -19,7 +19,9 @@ struct Memory {
   Bytes arena;
   std::vector<Bytes> inputs;
   std::vector<Bytes> outputs;
+  loop::Turns turns;  // of an entry with turns; inputs hold turn_batches values, outputs one per turn
 };
+inline constexpr std::int64_t turn_count = 4, turn_batches = 3;
 
 // A program of one kernel and one entry `run`: each parameter a buffer of the arena, index parameters 0.
 loop::Program program_of(loop::Kernel kernel, std::int64_t largest_batch = 8);
@@ -37,6 +39,7 @@ Memory interpret(const loop::Program& program, const std::string& entry, std::in
 // Without threads when `threads` is 0, else with a pool of that many and every parallel loop forced into parts.
 Memory run(DescentEntry entry, std::int64_t batch, Memory memory, int threads = 0);
 
+// Of states and outputs, and of what else is in the arena unless the entry has turns (loop::Entry).
 // The first element that differs ("y[17]: 0x3f800000 and 0x3f800001"), NaNs being equal; empty: none.
 std::string difference(const loop::Program& program, const std::string& entry, const Memory& a, const Memory& b);
 

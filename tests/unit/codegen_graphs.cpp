@@ -75,7 +75,7 @@ Bytes train_xor_compiled(const loop::Program& program, int threads, int steps) {
   const DescentThreads view = runtime::threads_of(pool);
   Bytes arena;
   Runner run = [&](const std::string& entry, std::int64_t batch, const auto& in, const auto& out) {
-    DescentCall call{static_cast<unsigned char*>(base), in.data(), out.data(), batch, &view};
+    DescentCall call{static_cast<unsigned char*>(base), in.data(), out.data(), batch, &view, nullptr};
     descent_run((*jit)->entry(entry), &call);
   };
   train_xor(run, steps);

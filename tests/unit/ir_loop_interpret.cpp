@@ -333,3 +333,32 @@ TEST_CASE("every native operation does what apply_exact does", "[loop]") {
   }
   CHECK(compared > 5000);
 }
+
+TEST_CASE("turns go on in states, from batch to batch, output by output", "[loop]") {
+  const Program program = verified_loop(R"(descent loop 1
+program p batch 1 arena 64
+buffer x : f32[2] input
+buffer clock : i32[] input
+buffer y : f32[2] output
+buffer s : f32[2] state at 0
+kernel k(read x : f32[2], read clock : i32[], update s : f32[2], write y : f32[2]) {
+  serial i in 0 ..< 2 {
+    s[i] = s[i] + x[i]
+    y[i] = s[i] * f32(clock[])
+  }
+}
+entry run(x, clock) -> (y) turns {
+  call k(x, clock, s, y)
+}
+)");
+  const std::vector<float> batches{1, 10, 2, 20, 3, 30};
+  const std::vector<std::int32_t> clock{1, 2, 3, 4};
+  std::vector<float> y(8);
+  Interpreter interpreter(program);
+  interpreter.run("run", 1, {batches.data(), clock.data()}, {y.data()}, {{2, 0, 0, 1}, {{8, 0}, {0, 4}}, {{0, 8}}});
+  CHECK(y == std::vector<float>{3, 30, 8, 80, 15, 150, 28, 280});
+  float left[2];
+  std::memcpy(left, interpreter.arena().data(), sizeof left);
+  CHECK(left[0] == 7);
+  CHECK(left[1] == 70);
+}

@@ -61,6 +61,10 @@ entry step(x, label) -> () {
     call look_up(label, table, h, t)
   }
 }
+
+entry steps(x) -> () turns {
+  call hidden(x, w, h)
+}
 )";
 
 }  // namespace

@@ -128,6 +128,7 @@ struct Feed {
 struct TrainerOptions {
   int threads = 0;           // 0: one per processor that this process may use
   bool force_parts = false;  // for tests: every parallel loop cut into as many parts as there are threads
+  bool whole_loop = true;    // false: many steps one call each, for comparison; the same bits
 };
 
 // A model at work: machine code, one arena with all states, a pool of threads. Not for use by two threads at once. The
@@ -153,8 +154,9 @@ class Trainer {
   // nothing. 1 ≤ rows ≤ program().largest_batch(). Values of the wrong type, number or range are diagnostics.
   Result<std::span<const double>> step(std::int64_t rows, std::span<const Feed> feeds);
   // `count` updates in one call, over batches that lie in memory: each feed holds as many batches, one after the other,
-  // each as `step` takes it, and the update after n steps takes batch n modulo their number. The same bits as `count`
-  // calls of `step`; values are checked once. The losses of the last update. Allocates nothing.
+  // each as `step` takes it, and the update after n steps takes batch n modulo their number; of an input without a
+  // batch axis one value may serve all. The same bits as `count` calls of `step`; values are checked once. The losses
+  // of the last update. Allocates nothing.
   Result<std::span<const double>> steps(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds);
   // Losses and metrics of these rows, in the order of outputs("evaluate"), likewise.
   Result<std::span<const double>> evaluate(std::int64_t rows, std::span<const Feed> feeds);

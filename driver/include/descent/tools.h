@@ -39,6 +39,9 @@ Result<std::vector<EntryCost>> cost(const Program& program, const std::string& e
                                     const std::string& kernel = {});
 
 enum class Artifact : std::uint8_t { object, llvm, assembly, cpp };
+// The functions of an artifact, NAME_ENTRY: those that the program has (Program::has), and of a small model `steps`,
+// which takes many steps over whole batches in one call (DescentTurns in runtime/abi.h); C++ goes without it.
+std::vector<std::string> compiled_entries(const Program& program, Artifact artifact);
 // The bytes of an artifact with all entries, for the machine the program was compiled for.
 Result<std::string> build(const Program& program, Artifact artifact);
 // Files that an artifact needs beside it: the header that a C++ file includes.

@@ -56,7 +56,8 @@ class Training {
   std::int64_t steps_per_epoch() const;
   bool done() const { return epochs_done() >= epochs(); }
 
-  // Called after each step with the steps done in this epoch and the step's first loss.
+  // Called for each step, in order, with the steps done in this epoch and the step's first loss. A small model may be
+  // some steps further by then (TrainerOptions::whole_loop).
   using Progress = std::function<void(std::int64_t step, double loss)>;
   // The next epoch. A loss that is not finite ends it with a diagnostic naming step and epoch.
   Result<EpochReport> run_epoch(const Progress& progress = {});
