@@ -104,6 +104,20 @@ Value* emit_extremum(Builder& builder, Op op, DType type, Value* a, Value* b) {
   return builder.CreateSelect(emit_comparison(builder, comparison, type, b, a), b, a);
 }
 
+// The saturating conversion of a vector, which LLVM 19 would do lane by lane: what has no place in i32 is taken out
+// before and its result put in behind. NaN → 0.
+Value* vector_to_i32(Builder& builder, Value* x, llvm::Type* target) {
+  const auto number = [&](double value) { return llvm::ConstantFP::get(x->getType(), value); };
+  constexpr double least = -2147483648.0, beyond = 2147483648.0;
+  Value* is_number = builder.CreateFCmpORD(x, x);
+  Value* is_beyond = builder.CreateFCmpOGE(x, number(beyond));
+  Value* inside = builder.CreateSelect(builder.CreateFCmpOGT(x, number(least)), x, number(least));
+  inside = builder.CreateSelect(is_beyond, number(0), inside);
+  Value* result = builder.CreateFPToSI(inside, target);
+  result = builder.CreateSelect(is_beyond, llvm::ConstantInt::get(target, 0x7fffffff), result);
+  return builder.CreateSelect(is_number, result, llvm::Constant::getNullValue(target));
+}
+
 Value* from_float(Builder& builder, DType to, Value* x) {
   llvm::LLVMContext& context = builder.getContext();
   llvm::Type* target = shaped(register_type(context, to), x);
@@ -112,6 +126,7 @@ Value* from_float(Builder& builder, DType to, Value* x) {
     case DType::f64:
       return builder.CreateFPCast(x, target);
     case DType::i32:
+      if (x->getType()->isVectorTy()) return vector_to_i32(builder, x, target);
       return builder.CreateIntrinsic(llvm::Intrinsic::fptosi_sat, {target, x->getType()}, {x});
     case DType::u32:
     case DType::u8:
