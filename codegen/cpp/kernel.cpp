@@ -107,6 +107,7 @@ KernelPrinter::KernelPrinter(const loop::Kernel& kernel, std::int64_t largest_ba
       variables_(kernel.variables.size()),
       temps_(kernel.temps.size()),
       divisors_(kernel.variables.size(), 1),
+      hoisted_(kernel.temps.size()),
       stored_in_(kernel.temps.size()) {
   loop::for_each_statement(kernel.body, [&](const loop::Statement& statement) {
     const auto* store = std::get_if<loop::Store>(&statement.node);
@@ -226,7 +227,7 @@ void KernelPrinter::statement(const loop::Statement& statement, int depth) {
 }
 
 void KernelPrinter::let(const loop::Let& let, int depth) {
-  if (placement_.in_place(let.temp)) return;
+  if (placement_.in_place(let.temp) || hoisted_[static_cast<std::size_t>(let.temp)]) return;
   const std::string text = value(let).text;
   std::string& name = temps_[static_cast<std::size_t>(let.temp)];
   name = names_.take(name_for(let));
@@ -308,11 +309,56 @@ void KernelPrinter::loop(const loop::For& loop, int depth) {
   if (is_parallel(loop) && !in_part_ && lane_loop_.loop == nullptr) return parallel(loop, depth);
   const std::int64_t outer_copies = copies_;
   if (loop.kind == loop::LoopKind::unrolled) {
+    load_before(loop, depth);
     copies_ *= std::max<std::int64_t>(1, constant_trips(loop));
     if (copies_ <= most_unrolled) line(depth, "DESCENT_UNROLLED");
   }
   counted(loop, bound(loop.begin), smallest(loop.end), depth);
   copies_ = outer_copies;
+}
+
+// What every copy of an unrolled loop's vectors loads is loaded once, in front of it.
+void KernelPrinter::load_before(const loop::For& loop, int depth) {
+  if (lane_loop_.loop != nullptr || loop.body.size() != 1 || constant_trips(loop) < 2) return;
+  const auto* vector = std::get_if<loop::For>(&loop.body[0].node);
+  if (vector == nullptr || !analysis_.is_widened(*vector)) return;
+  lane_loop_ = {vector, constant_trips(*vector)};
+  divisors_[static_cast<std::size_t>(vector->variable)] = 0;
+  for (const loop::Statement& statement : vector->body) {
+    const auto* let = std::get_if<loop::Let>(&statement.node);
+    const auto* load = let == nullptr ? nullptr : std::get_if<loop::Load>(&let->value);
+    if (load == nullptr || !live_.temp(let->temp) || !is_same_in(loop, *load)) continue;
+    const std::string text = value(*let).text;
+    std::string& name = temps_[static_cast<std::size_t>(let->temp)];
+    name = names_.take(name_for(*let));
+    hoisted_[static_cast<std::size_t>(let->temp)] = true;
+    line(depth,
+         "const auto " + name + " = " + (type_of(let->temp) == DType::boolean ? text : "kept(" + text + ")") + ";");
+  }
+  lane_loop_ = {};
+}
+
+// Whether the load is of lanes side by side, and gives the same in every iteration.
+bool KernelPrinter::is_same_in(const loop::For& loop, const loop::Load& load) const {
+  if (array(load.array).role != loop::Array::Role::read || reach(load.array, load.at) != Reach::contiguous)
+    return false;
+  const bool fixed = std::all_of(load.at.begin(), load.at.end(), [&](const loop::Subscript& at) {
+    return at.through == loop::no_temp && at.offset.coefficient(loop.variable) == 0;
+  });
+  return fixed && (load.guard == loop::no_temp || is_same_in(loop, load.guard));
+}
+
+// Of a temp that can be written in front of the loop.
+bool KernelPrinter::is_same_in(const loop::For& loop, loop::TempId id) const {
+  if (!placement_.in_place(id)) return false;
+  return match(
+      placement_.let(id)->value, [](const Literal&) { return true; }, [](const loop::BatchValue&) { return true; },
+      [&](const loop::IndexValue& index) { return index.form.coefficient(loop.variable) == 0; },
+      [](const loop::Load&) { return false; },
+      [&](const loop::Operation& operation) {
+        return std::all_of(operation.operands.begin(), operation.operands.end(),
+                           [&](loop::TempId operand) { return is_same_in(loop, operand); });
+      });
 }
 
 void KernelPrinter::counted(const loop::For& loop, const std::string& begin, const std::string& end, int depth) {

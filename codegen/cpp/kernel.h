@@ -71,6 +71,9 @@ class KernelPrinter {
   void declare(const loop::Declare& declare, int depth);
   void branch(const loop::If& branch, int depth);
   void loop(const loop::For& loop, int depth);
+  void load_before(const loop::For& loop, int depth);
+  bool is_same_in(const loop::For& loop, loop::TempId id) const;
+  bool is_same_in(const loop::For& loop, const loop::Load& load) const;
   void lanes(const loop::For& loop, int depth);
   void parallel(const loop::For& loop, int depth);
   void counted(const loop::For& loop, const std::string& begin, const std::string& end, int depth);
@@ -123,6 +126,7 @@ class KernelPrinter {
   Lines text_;
   std::vector<std::string> arrays_, variables_, temps_;  // their names
   std::vector<std::int64_t> divisors_;                   // of every value of a variable
+  std::vector<bool> hoisted_;                            // per temp: named in front of the loop that defines it
   std::vector<std::string> stored_in_;                   // per temp: the parameter that it is stored to
   std::vector<loop::ArrayId> open_locals_;
   loop::ArrayId undeclared_ = -1;  // a local of one value whose declaration waits for its first assignment

@@ -311,6 +311,7 @@ const std::vector<std::string>& reserved_words() {
       "power_of_two",
       "multiply_high",
       "require_exact_arithmetic",
+      "kept",
       // what the generated functions call their own
       "batch",
       "threads",

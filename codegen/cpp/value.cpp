@@ -5,7 +5,7 @@
 namespace descent::codegen::cpp {
 
 Expression KernelPrinter::value(loop::TempId id) {
-  if (placement_.in_place(id)) return value(*placement_.let(id));
+  if (placement_.in_place(id) && !hoisted_[static_cast<std::size_t>(id)]) return value(*placement_.let(id));
   const std::string& name = temps_[static_cast<std::size_t>(id)];
   const bool one_of_many = lane_loop_.loop != nullptr && one_lane_ && analysis_.varies(id);
   return {one_of_many ? name + "[" + lane_ + "]" : name};

@@ -31,6 +31,21 @@ DESCENT_INLINE Vector<T, N> abs(Vector<T, N> x) {
   }
 }
 
+// In registers from here on: g++ would load it again for every use.
+template <class T, int N>
+DESCENT_INLINE Vector<T, N> kept(Vector<T, N> v) {
+#if defined(__SSE2__) && !defined(__clang__)
+  const auto hold = [](auto lanes) {
+    auto held = lanes_in_register(lanes);
+    if constexpr (sizeof(held) >= 16) __asm__("" : "+v"(held));
+    return held;
+  };
+  return map<T, N>(hold, v);
+#else
+  return v;
+#endif
+}
+
 // x · y + z rounded once, where there are no fused floats: the product is exact in doubles, and a sum that is rounded
 // to odd there can be rounded again (Boldo and Melquiond 2008).
 template <int N>
