@@ -84,11 +84,20 @@ class ProgramPrinter {
     const std::string before = std::exchange(text_, {}).take();
     if (entry.name == "init") text_.add(1, "require_exact_arithmetic();");
     const std::size_t mark = names_.mark();
+    has_turns_ = entry.turns;
+    if (has_turns_) names_.take("turn");
     buffers_.assign(program_.buffers.size(), "");
     used_.assign(program_.buffers.size(), false);
     mark_used(entry.steps);
-    pointers(entry);
-    steps(entry.steps, 1);
+    if (entry.turns) {
+      text_.add(1, "for (int64_t turn = 0; turn < call->turns->count; ++turn) {");
+      pointers(entry, 2);
+      steps(entry.steps, 2);
+      text_.add(1, "}");
+    } else {
+      pointers(entry, 1);
+      steps(entry.steps, 1);
+    }
     names_.release(mark);
     const std::string body = std::exchange(text_, {}).take();
     const std::string parameters =
@@ -113,7 +122,7 @@ class ProgramPrinter {
   }
 
   // A name for every buffer that a kernel of the entry touches.
-  void pointers(const loop::Entry& entry) {
+  void pointers(const loop::Entry& entry, int depth) {
     const auto place = [&](std::size_t id, const std::string& from, const std::string& which) {
       if (!used_[id] || !buffers_[id].empty()) return;
       const loop::Buffer& buffer = program_.buffers[id];
@@ -121,14 +130,14 @@ class ProgramPrinter {
                              buffer.panel};
       buffers_[id] = names_.take(identifier(buffer.name));
       const std::string shape = shape_comment(buffer.type.shape, buffer.panel);
-      text_.add(1, "auto* const " + buffers_[id] + " = " + from + "<" + pointed_type(like, program_.largest_batch) +
-                       ">(call, " + which + ");" + (buffer.type.shape.empty() ? "" : "  " + comment(shape)));
+      text_.add(depth, "auto* const " + buffers_[id] + " = " + from + "<" + pointed_type(like, program_.largest_batch) +
+                           ">(call, " + which + ");" + (buffer.type.shape.empty() ? "" : "  " + comment(shape)));
     };
     for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
-      place(static_cast<std::size_t>(entry.inputs[i]), "input_at", std::to_string(i));
+      place(static_cast<std::size_t>(entry.inputs[i]), "input_at", std::to_string(i) + (entry.turns ? ", turn" : ""));
     }
     for (std::size_t i = 0; i < entry.outputs.size(); ++i) {
-      place(static_cast<std::size_t>(entry.outputs[i]), "output_at", std::to_string(i));
+      place(static_cast<std::size_t>(entry.outputs[i]), "output_at", std::to_string(i) + (entry.turns ? ", turn" : ""));
     }
     for (std::size_t id = 0; id < buffers_.size(); ++id) {
       DESCENT_CHECK(!used_[id] || !buffers_[id].empty() || program_.buffers[id].offset >= 0,
@@ -172,7 +181,7 @@ class ProgramPrinter {
       arguments.push_back(sum_of(form, [&](AxisId id) { return variables_[static_cast<std::size_t>(id)]; }));
     }
     if (signature.batch) arguments.emplace_back("call->batch");
-    if (signature.threads) arguments.emplace_back("call->threads");
+    if (signature.threads) arguments.emplace_back(has_turns_ ? "nullptr" : "call->threads");
     std::string text;
     for (const std::string& argument : arguments) text += (text.empty() ? "" : ", ") + argument;
     text_.add(depth, kernels_[static_cast<std::size_t>(call.kernel)] + "(" + text + ");");
@@ -185,6 +194,7 @@ class ProgramPrinter {
   std::vector<std::string> buffers_;    // of the entry being written
   std::vector<bool> used_;              // by a kernel of it
   std::vector<std::string> variables_;  // of the open repeats
+  bool has_turns_ = false;              // the entry being written: it runs on one thread
 };
 
 }  // namespace

@@ -254,6 +254,19 @@ template <class T>
 DESCENT_INLINE T* output_at(const DescentCall* call, int64_t number) {
   return static_cast<T*>(call->outputs[number]);
 }
+// Likewise, where they lie in one turn of a loop over steps.
+template <class T>
+DESCENT_INLINE const T* input_at(const DescentCall* call, int64_t number, int64_t turn) {
+  const auto& motion = call->turns->inputs[number];
+  const auto* base = static_cast<const unsigned char*>(call->inputs[number]);
+  return reinterpret_cast<const T*>(base + call->turns->order[turn] * motion.by_batch + turn * motion.by_turn);
+}
+template <class T>
+DESCENT_INLINE T* output_at(const DescentCall* call, int64_t number, int64_t turn) {
+  const auto& motion = call->turns->outputs[number];
+  auto* base = static_cast<unsigned char*>(call->outputs[number]);
+  return reinterpret_cast<T*>(base + call->turns->order[turn] * motion.by_batch + turn * motion.by_turn);
+}
 
 // Ends the process where the compiler was told to contract products and sums, or the processor to drop small numbers:
 // with x = 1 + 2^-12, x · x - (1 + 2^-11) is 0 when its product is rounded, and 2^-24 when it is not.
