@@ -1,14 +1,16 @@
 // Expansions of sin and cos, exact to the last bits for every finite argument.
 //
-// The argument is reduced by Payne and Hanek's method (Radian Reduction for Trigonometric Functions, 1983) in u32
-// arithmetic: of |x| · 2/π, with |x| = M · 2^k, only the product modulo 4 counts, so the bits of 2/π that stand too
-// far left to matter are skipped and as many as give twice the precision are multiplied by the integer M.
+// Arguments of up to some thousand turns lose multiples of π/2 in three fused steps. A larger one is reduced by Payne
+// and Hanek's method (Radian Reduction for Trigonometric Functions, 1983) in u32 arithmetic: of |x| · 2/π, with |x| = M
+// · 2^k, only the product modulo 4 counts, so the bits of 2/π that stand too far left to matter are skipped and as many
+// as give twice the precision are multiplied by the integer M.
 //
 //   quadrant + fraction = |x| · 2/π mod 4, |fraction| ≤ ½        r = fraction · π/2
 //   sin |x| = sin r, cos r, -sin r, -cos r by quadrant
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <numbers>
 
 #include "ir/expansion_coefficients.h"
 #include "ir/op_functions.h"
@@ -158,33 +160,74 @@ Reduced reduced(const Writer& w, ScalarId size) {
   const Pair factor = {w.choice(negative, -half_pi, half_pi), w.choice(negative, -half_pi_low, half_pi_low)};
   const Pair far = w.product(fraction_of(w, u, product), factor);
 
-  const ScalarId small = w.less(size, 0.78);  // below π/4
-  return {{w.select(small, size, far.high), w.select(small, w.literal(0), far.low)},
-          w.select(small, u.literal(0), quadrant)};
+  return {far, quadrant};
 }
 
-// sin(|x| + turn · π/2), before the sign.
-ScalarId turned_sine(const Writer& w, ScalarId x, std::uint32_t turn) {
-  const WordWriter u(w.builder());
-  const ScalarId size = w.abs(x);
-  const Reduced r = reduced(w, size);
-  const ScalarId quadrant = u.with(Op::add, r.quadrant, turn);
-  const ScalarId square = w.mul(r.rest.high, r.rest.high);
+// |x| - n·π/2 with π/2 in three parts; n·the first leaves a float (Cody and Waite). As many quarter turns as here keep
+// twice the precision of the rest.
+struct Near {
+  Pair rest;
+  ScalarId quadrant = no_scalar;  // n as a float
+};
+constexpr double farthest_f32 = 0x1p16, farthest_f64 = 0x1p30;
 
+Near reduced_near(const Writer& w, ScalarId size) {
+  const ScalarId n = w.apply(Op::round, w.times(size, std::numbers::inv_pi * 2));
+  const ScalarId rest = w.fma(n, w.literal(-0x1.921fb6p+0, -0x1.921fb54442d18p+0), size);  // exact
+  const Pair second = w.product(n, w.literal(0x1.777a5cp-25, -0x1.1a62633145c07p-54));
+  const Pair sum = w.sum(rest, second.high);
+  const ScalarId third = w.literal(0x1.ee59dap-50, 0x1.f1976b7ed8fbcp-110);
+  return {{sum.high, w.fma(n, third, w.add(sum.low, second.low))}, n};
+}
+
+struct Waves {
+  ScalarId sine = no_scalar;
+  ScalarId cosine = no_scalar;
+};
+Waves waves(const Writer& w, Pair rest) {
+  const ScalarId square = w.mul(rest.high, rest.high);
   const ScalarId sine_tail = w.polynomial(square, coefficients::sin_tail_f32, coefficients::sin_tail_f64);
-  const ScalarId sine = w.add(r.rest.high, w.fma(w.mul(r.rest.high, square), sine_tail, r.rest.low));
+  const ScalarId sine = w.add(rest.high, w.fma(w.mul(rest.high, square), sine_tail, rest.low));
   // 1 - r²/2 loses bits; what they were joins the tail (fdlibm, k_cos.c).
   const ScalarId cosine_tail = w.polynomial(square, coefficients::cos_tail_f32, coefficients::cos_tail_f64);
   const ScalarId half = w.times(square, 0.5);
   const ScalarId leading = w.sub(w.literal(1), half);
   const ScalarId lost = w.sub(w.sub(w.literal(1), leading), half);
-  const ScalarId small = w.fma(w.neg(r.rest.high), r.rest.low, w.fma(w.mul(square, square), cosine_tail, lost));
-  const ScalarId cosine = w.add(leading, small);
+  const ScalarId small = w.fma(w.neg(rest.high), rest.low, w.fma(w.mul(square, square), cosine_tail, lost));
+  return {sine, w.add(leading, small)};
+}
 
-  const ScalarId value = w.select(u.has(quadrant, 1), cosine, sine);
-  const ScalarId signed_value = w.select(u.has(quadrant, 2), w.neg(value), value);
-  const ScalarId finite = w.less(size, std::numeric_limits<double>::infinity());
-  return w.select(finite, signed_value, w.sub(x, x));
+ScalarId by_quadrant(const Writer& w, const Waves& wave, ScalarId is_odd, ScalarId is_upper) {
+  const ScalarId value = w.select(is_odd, wave.cosine, wave.sine);
+  return w.select(is_upper, w.neg(value), value);
+}
+
+ScalarId turned_sine_near(const Writer& w, ScalarId size, int turn) {
+  const Near r = reduced_near(w, size);
+  // The lowest bits of a whole number that is not negative.
+  const auto is_odd = [&](ScalarId number, ScalarId half) {
+    return w.apply(Op::not_equal, w.fma(half, w.literal(-2), number), w.literal(0));
+  };
+  const ScalarId quadrant = turn == 0 ? r.quadrant : w.plus(r.quadrant, turn);
+  const ScalarId half = w.apply(Op::floor, w.times(quadrant, 0.5));
+  const ScalarId quarter = w.apply(Op::floor, w.times(half, 0.5));
+  return by_quadrant(w, waves(w, r.rest), is_odd(quadrant, half), is_odd(half, quarter));
+}
+
+ScalarId turned_sine_far(const Writer& w, ScalarId size, int turn) {
+  const WordWriter u(w.builder());
+  const Reduced r = reduced(w, size);
+  const ScalarId quadrant = u.with(Op::add, r.quadrant, static_cast<std::uint32_t>(turn));
+  const ScalarId value = by_quadrant(w, waves(w, r.rest), u.has(quadrant, 1), u.has(quadrant, 2));
+  const ScalarId is_finite = w.less(size, std::numeric_limits<double>::infinity());
+  return w.select(is_finite, value, w.sub(size, size));
+}
+
+// sin(|x| + turn · π/2), before the sign. The costly way is for arguments that hardly occur.
+ScalarId turned_sine(const Writer& w, ScalarId x, int turn) {
+  const ScalarId size = w.abs(x);
+  const ScalarId is_near = w.less(size, w.constant(farthest_f32, farthest_f64));
+  return w.select(is_near, turned_sine_near(w, size, turn), turned_sine_far(w, size, turn));
 }
 
 }  // namespace

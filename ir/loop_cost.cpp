@@ -68,9 +68,16 @@ class Counter {
       match(
           statement.node, [&](const Let& let) { this->count(let, times); },
           [&](const Store& store) { tally_.stores[static_cast<std::size_t>(store.array)] += times; },
-          [](const Declare&) {}, [&](const If& branch) { count(branch.then, times); },
+          [](const Declare&) {}, [&](const If& branch) { this->count(branch, times); },
           [&](const For& loop) { this->count(loop, times); });
     }
+  }
+
+  // As if always taken: how often it is, the data say.
+  void count(const If& branch, double times) {
+    const double before = tally_.flops;
+    count(branch.then, times);
+    tally_.exact = tally_.exact && tally_.flops == before;
   }
 
   void count(const Let& let, double times) {

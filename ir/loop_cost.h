@@ -42,7 +42,8 @@ struct KernelCost {
   double flops = 0;
   double bytes_read = 0;
   double bytes_written = 0;
-  bool exact = true;  // false: there was too much to go through; the numbers are near
+  bool exact = true;  // false: there was too much to go through, and the numbers are near; or a branch, counted as
+                      // taken, holds operations, and they are an upper bound
 };
 
 // The same by kernel, in the order of their first calls.

@@ -120,26 +120,51 @@ TempId BodyEmitter::read(const Read& read, const std::vector<TempId>& known, Tem
 }
 
 TempId BodyEmitter::value(const Body& body, ScalarId id, TempId guard) {
-  const std::vector<bool> needed = scalars_under(body, {id});
-  std::vector<TempId> known(body.scalars.size(), no_temp);
-  for (std::size_t i = 0; i <= static_cast<std::size_t>(id); ++i) {
-    if (!needed[i]) continue;
-    const Scalar& scalar = body.scalars[i];
-    known[i] = match(
-        scalar.node, [&](const Literal& literal) { return k_.literal(literal.value, scalar.type); },
-        [&](const AxisValue& value) { return k_.index_value(placed(value.form)); },
-        [&](const AxisExtent& of) {
-          Extent extent = job_.sweep->axes[static_cast<std::size_t>(of.axis)].extent;
-          return extent.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(extent.size), DType::i32);
-        },
-        [&](const Read& of) { return read(of, known, guard); },
-        [&](const Apply& apply) {
-          std::vector<TempId> operands;
-          for (ScalarId operand : apply.operands) operands.push_back(known[static_cast<std::size_t>(operand)]);
-          return k_.operation(apply.op, operands);
-        });
+  Emission emission{body, guard, costly_sides(body, id), std::vector<TempId>(body.scalars.size(), no_temp)};
+  emit_side(emission, no_scalar);
+  return emission.temps[static_cast<std::size_t>(id)];
+}
+
+// `select`: none for what is always computed.
+void BodyEmitter::emit_side(Emission& emission, ScalarId select) {
+  for (std::size_t i = 0; i < emission.side_of.size(); ++i) {
+    if (emission.side_of[i] == select) emission.temps[i] = emit_scalar(emission, static_cast<ScalarId>(i));
   }
-  return known[static_cast<std::size_t>(id)];
+}
+
+TempId BodyEmitter::emit_scalar(Emission& emission, ScalarId id) {
+  const Scalar& scalar = emission.body[id];
+  const auto known = [&](ScalarId operand) { return emission.temps[static_cast<std::size_t>(operand)]; };
+  return match(
+      scalar.node, [&](const Literal& literal) { return k_.literal(literal.value, scalar.type); },
+      [&](const AxisValue& value) { return k_.index_value(placed(value.form)); },
+      [&](const AxisExtent& of) {
+        Extent extent = job_.sweep->axes[static_cast<std::size_t>(of.axis)].extent;
+        return extent.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(extent.size), DType::i32);
+      },
+      [&](const Read& of) { return read(of, emission.temps, emission.guard); },
+      [&](const Apply& apply) {
+        for (std::size_t side = 1; apply.op == Op::select && side <= 2; ++side) {
+          if (known(apply.operands[side]) == no_temp) return emit_select(emission, id, side);
+        }
+        std::vector<TempId> operands;
+        for (ScalarId operand : apply.operands) operands.push_back(known(operand));
+        return k_.operation(apply.op, operands);
+      });
+}
+
+// One side is there, the other is computed only where it is wanted.
+TempId BodyEmitter::emit_select(Emission& emission, ScalarId select, std::size_t side) {
+  const std::vector<ScalarId>& operands = std::get<Apply>(emission.body[select].node).operands;
+  const auto known = [&](std::size_t operand) { return emission.temps[static_cast<std::size_t>(operands[operand])]; };
+  const loop::ArrayId chosen = k_.declare("chosen", emission.body[select].type, {});
+  k_.store(chosen, {}, known(3 - side));
+  const TempId wanted = side == 1 ? known(0) : k_.operation(Op::logical_not, {known(0)});
+  k_.branch(wanted, [&] {
+    emit_side(emission, select);
+    k_.store(chosen, {}, known(side));
+  });
+  return k_.load(chosen, {});
 }
 
 }  // namespace descent

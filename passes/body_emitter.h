@@ -37,10 +37,21 @@ class BodyEmitter {
 
   // The value of the body; where the guard is false nothing outside a tensor is touched and the value means nothing.
   loop::TempId body(const Body& body, loop::TempId guard) { return value(body, body.root(), guard); }
-  // The value of one scalar of the body; nothing is computed that it does not need.
+  // The value of one scalar of the body; nothing is computed that it does not need. The costly side of a select is
+  // computed in a branch, which a back end skips where nobody wants it.
   loop::TempId value(const Body& body, ScalarId id, loop::TempId guard);
 
  private:
+  // The scalars of a body on their way to temps.
+  struct Emission {
+    const Body& body;
+    loop::TempId guard;
+    std::vector<ScalarId> side_of;  // the select whose costly side needs the scalar, and nothing else does; else none
+    std::vector<loop::TempId> temps;
+  };
+  void emit_side(Emission& emission, ScalarId select);
+  loop::TempId emit_scalar(Emission& emission, ScalarId id);
+  loop::TempId emit_select(Emission& emission, ScalarId select, std::size_t side);
   Affine placed(const Affine& form) const;
   loop::VariableId scan_variable(AxisId axis) const;
   loop::TempId read(const Read& read, const std::vector<loop::TempId>& known, loop::TempId guard);

@@ -119,6 +119,50 @@ std::vector<bool> scalars_under(const Body& body, const std::vector<ScalarId>& r
   return needed;
 }
 
+namespace {
+
+// Fewer operations are cheaper than a branch.
+constexpr std::ptrdiff_t costly = 48;
+
+// What `root` needs, but for the one operand of the one scalar.
+std::vector<bool> needed_without(const Body& body, ScalarId root, ScalarId user, std::size_t operand) {
+  std::vector<bool> needed(body.scalars.size(), false);
+  needed[static_cast<std::size_t>(root)] = true;
+  for (std::size_t id = body.scalars.size(); id-- > 0;) {
+    if (!needed[id]) continue;
+    std::vector<ScalarId> operands = operands_of(body.scalars[id]);
+    if (static_cast<ScalarId>(id) == user) operands.erase(operands.begin() + static_cast<std::ptrdiff_t>(operand));
+    for (ScalarId one : operands) needed[static_cast<std::size_t>(one)] = true;
+  }
+  return needed;
+}
+
+}  // namespace
+
+std::vector<ScalarId> costly_sides(const Body& body, ScalarId root) {
+  const std::vector<bool> needed = scalars_under(body, {root});
+  std::vector<ScalarId> side_of(body.scalars.size());
+  for (std::size_t id = 0; id < side_of.size(); ++id) side_of[id] = needed[id] ? no_scalar : static_cast<ScalarId>(id);
+  for (std::size_t id = body.scalars.size(); id-- > 0;) {  // outer selects stand behind those inside their sides
+    const auto* apply = std::get_if<Apply>(&body.scalars[id].node);
+    if (!needed[id] || !apply || apply->op != Op::select || static_cast<std::ptrdiff_t>(id) < costly) continue;
+    for (std::size_t side = 1; side <= 2; ++side) {
+      const std::vector<bool> others = needed_without(body, root, static_cast<ScalarId>(id), side);
+      const auto is_exclusive = [&](std::size_t one) { return needed[one] && !others[one]; };
+      std::ptrdiff_t operations = 0;
+      for (std::size_t one = 0; one < id; ++one) {
+        operations += is_exclusive(one) && std::holds_alternative<Apply>(body.scalars[one].node) ? 1 : 0;
+      }
+      if (operations < costly) continue;
+      for (std::size_t one = 0; one < id; ++one) {
+        if (is_exclusive(one)) side_of[one] = static_cast<ScalarId>(id);
+      }
+      break;  // one side waits, the other is computed
+    }
+  }
+  return side_of;
+}
+
 std::int64_t piece_of(const Sweep& sweep, std::int64_t largest_batch) {
   const std::vector<AxisId> reduced = reduced_axes(sweep);
   if (!sweep.order || sweep.order->piece == 0 || reduced.empty()) return 0;

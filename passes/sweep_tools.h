@@ -68,6 +68,10 @@ bool is_view(const Graph& graph, ValueId value);
 // A read of a view as a read of what it shows; nothing when `read` reads no view or names values outside it.
 std::optional<Read> seen_through(const Graph& graph, const Read& read);
 
+// Where only one operand of a select needs many operations, for those the select, the innermost where selects nest; for
+// every other scalar that `root` needs no_scalar; for what it does not need its own number.
+std::vector<ScalarId> costly_sides(const Body& body, ScalarId root);
+
 // Steps of the outermost reduced axis in a piece of the sum (Order::piece); 0: there is only one piece.
 std::int64_t piece_of(const Sweep& sweep, std::int64_t largest_batch);
 

@@ -126,21 +126,43 @@ void KernelEmitter::emit(const loop::Declare& declare) {
   storage.base->setName(array.name);
 }
 
-// A condition that differs by lane becomes a mask over everything below; one that does not is a branch.
+namespace {
+
+// Below this the work on lanes that nobody wants costs less than a branch around it.
+constexpr std::size_t least_skipped = 24;
+
+std::size_t statements_in(const loop::Block& block) {
+  std::size_t count = 0;
+  loop::for_each_statement(block, [&](const loop::Statement&) { ++count; });
+  return count;
+}
+
+}  // namespace
+
+// A condition that differs by lane becomes a mask over everything below, skipped when no lane runs and it is long; one
+// that does not is a branch.
 void KernelEmitter::emit(const loop::If& branch) {
   Value* condition = temp(branch.condition);
   if (is_vector(condition)) {
     Value* outer = mask_;
     mask_ = outer == nullptr ? condition : builder_.CreateAnd(outer, condition);
-    emit(branch.then);
+    if (statements_in(branch.then) < least_skipped) {
+      emit(branch.then);
+    } else {
+      emit_branch(builder_.CreateOrReduce(mask_), branch.then);
+    }
     mask_ = outer;
     return;
   }
+  emit_branch(condition, branch.then);
+}
+
+void KernelEmitter::emit_branch(Value* condition, const loop::Block& block) {
   llvm::BasicBlock* then = add_block("then");
   llvm::BasicBlock* after = add_block("after");
   builder_.CreateCondBr(condition, then, after);
   builder_.SetInsertPoint(then);
-  emit(branch.then);
+  emit(block);
   builder_.CreateBr(after);
   builder_.SetInsertPoint(after);
 }

@@ -73,6 +73,7 @@ class KernelEmitter {
   void emit(const loop::Store& store);
   void emit(const loop::Declare& declare);
   void emit(const loop::If& branch);
+  void emit_branch(llvm::Value* condition, const loop::Block& block);
   void emit(const loop::For& loop);
   void emit_unrolled(const loop::For& loop, std::int64_t trips);
   void emit_vector(const loop::For& loop, std::int64_t trips);

@@ -105,7 +105,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
       "is\n"
       "29); indices and random integers are none; a branch counts as taken. Bytes are the least that a call must "
       "move:\n"
-      "each element that it can touch once, wherever it lies. `~` marks a count that is near, not exact.\n\n"
+      "each element that it can touch once, wherever it lies. `~` marks a count that is near, or at most that much.\n\n"
       "Examples:\n"
       "  descent inspect digits.descent --stage step --entry step      the gradients, as the compiler made them\n"
       "  descent inspect digits.descent --stage fused --entry step     which of them share a kernel, and why not more\n"
