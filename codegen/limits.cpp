@@ -7,7 +7,7 @@ namespace descent::codegen {
 namespace {
 
 // Locals live on the stack, and a worker's stack is not large.
-constexpr std::int64_t most_local_bytes = 1 << 20;
+constexpr std::int64_t most_local_bytes = 2 << 20;
 
 }  // namespace
 

@@ -30,7 +30,10 @@ bool has_varying_bounds(const loop::Block& block, loop::VariableId variable) {
 
 constexpr std::int64_t many_bytes = std::int64_t{1} << 40;
 
-std::int64_t local_bytes(const loop::Kernel& kernel, const loop::Block& block, std::int64_t batch, std::int64_t lanes) {
+// `parts`: the outermost parallel loops become functions of their own, which run one after another; receives the
+// largest one's bytes. Null: within such a loop.
+std::int64_t local_bytes(const loop::Kernel& kernel, const loop::Block& block, std::int64_t batch, std::int64_t lanes,
+                         std::int64_t* parts) {
   std::int64_t sum = 0;
   for (const loop::Statement& statement : block) {
     sum += match(
@@ -40,11 +43,15 @@ std::int64_t local_bytes(const loop::Kernel& kernel, const loop::Block& block, s
           const loop::Array& local = kernel.arrays[static_cast<std::size_t>(declare.array)];
           return std::min(count(local.shape, batch), many_bytes) * size_of(local.dtype) * lanes;
         },
-        [&](const loop::If& branch) { return local_bytes(kernel, branch.then, batch, lanes); },
+        [&](const loop::If& branch) { return local_bytes(kernel, branch.then, batch, lanes, parts); },
         [&](const loop::For& loop) {
           const bool widened = loop.kind == loop::LoopKind::vector && lanes == 1 && why_not_vector(loop).empty();
           const std::int64_t inner = widened ? std::max<std::int64_t>(1, constant_trips(loop)) : lanes;
-          return local_bytes(kernel, loop.body, batch, inner);
+          const bool is_part = parts != nullptr && loop.kind == loop::LoopKind::parallel && lanes == 1;
+          const std::int64_t bytes = local_bytes(kernel, loop.body, batch, inner, is_part ? nullptr : parts);
+          if (!is_part) return bytes;
+          *parts = std::max(*parts, bytes);
+          return std::int64_t{0};
         });
     sum = std::min(sum, many_bytes);
   }
@@ -54,7 +61,9 @@ std::int64_t local_bytes(const loop::Kernel& kernel, const loop::Block& block, s
 }  // namespace
 
 std::int64_t local_bytes(const loop::Kernel& kernel, std::int64_t batch) {
-  return local_bytes(kernel, kernel.body, batch, 1);
+  std::int64_t parts = 0;
+  const std::int64_t own = local_bytes(kernel, kernel.body, batch, 1, &parts);
+  return own + parts;
 }
 
 std::int64_t constant_trips(const loop::For& loop) {

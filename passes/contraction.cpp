@@ -14,12 +14,17 @@ namespace {
 constexpr double contiguous_cost = 0.2;  // copied or stored in vectors
 constexpr double gathered_cost = 0.8;    // loaded one by one into vectors
 constexpr double strided_cost = 4;       // stored one by one, each with what follows it on the tile
+constexpr double waiting_slack = 1.03;   // sums that wait for themselves leave nothing for a late load
 constexpr int loads_per_cycle = 2;
 constexpr int issued_per_cycle = 5;
 // Rows of a tile and vectors of a tile beyond which only code grows.
 constexpr std::int64_t most_tile_rows = 14, most_tile_vectors = 4;
 // A panel that fewer tiles of rows read than this is not worth a copy, unless it saves strided loads.
 constexpr std::int64_t readers_that_pay = 4;
+// Panels that are copied together, so that more of a line of memory is read at a time.
+constexpr std::int64_t panels_together = 4;
+// Copies and sums that wait lie on the stack.
+constexpr std::int64_t most_copied_bytes = 256 << 10, most_waiting_bytes = 512 << 10;
 
 std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
@@ -122,10 +127,10 @@ class ContractionPlan {
   double cycles(std::int64_t rows, std::int64_t vectors) const {
     const auto products = static_cast<double>(rows * vectors);
     const auto loads = static_cast<double>(rows + vectors);
-    constexpr double loop_instructions = 3;
-    return std::max({products / machine_.fma_ports, loads / loads_per_cycle,
-                     (products + loads + loop_instructions) / issued_per_cycle,
-                     static_cast<double>(machine_.fma_latency)});
+    constexpr double loop_instructions = 3, late_load = 0.02;
+    return late_load * loads + std::max({products / machine_.fma_ports, loads / loads_per_cycle,
+                                         (products + loads + loop_instructions) / issued_per_cycle,
+                                         static_cast<double>(machine_.fma_latency) * waiting_slack});
   }
   // All of an axis in tiles, what is left in narrower ones: of a static axis one, of batch one by one.
   double row_cycles(AxisId row, std::int64_t rows, std::int64_t vectors) const {
@@ -190,13 +195,13 @@ class ContractionPlan {
            read->at.back() == Index{Affine::axis(best_.vector), no_scalar};
   }
 
-  // Blocks of the reduced axes whose panel leaves half of the first-level cache, and of rows whose part of the left
-  // factor takes half of the second-level one.
+  // Blocks of the reduced axes whose panel leaves half of the first-level cache; then what of the left factor takes
+  // half of the second-level one: all terms of some rows, or, when these would be few, a block of terms of more rows.
   void pack() {
-    const std::int64_t element = size_of(sweep_.body.type());
-    const std::int64_t width = best_.vectors * plan_.lanes * element;
-    const std::int64_t most_terms = std::max<std::int64_t>(machine_.l1_bytes / 2 / width, 1);
-    Packing packing{*best_.right, 0, 0, !lies_in_panels(factors_[*best_.right])};
+    const std::size_t left = 1 - *best_.right;
+    const std::int64_t width = best_.vectors * plan_.lanes;
+    const std::int64_t most_terms = std::max<std::int64_t>(machine_.l1_bytes / 2 / (width * element_), 1);
+    Packing packing{*best_.right, 0, 0, !lies_in_panels(factors_[*best_.right]), is_worth_copying(left)};
     std::int64_t inner = 1;  // terms of a step of serial[cut]
     packing.cut = plan_.serial.size() - 1;
     while (packing.cut > 0 && inner * extent(plan_.serial[packing.cut]) <= most_terms) {
@@ -205,20 +210,68 @@ class ContractionPlan {
     const std::int64_t steps = extent(plan_.serial[packing.cut]);
     const std::int64_t blocks = ceiling(steps * inner, std::max(most_terms, inner));
     packing.block = ceiling(steps, blocks);
+    packing.turns = packing.copies && lies_along_terms(*best_.right, best_.vector, blocks);
+    packing.turns_left = lies_along_terms(left, *best_.row, blocks);
+    const bool is_cut_innermost = packing.cut + 1 == plan_.serial.size();
+    if ((packing.turns || packing.turns_left) && blocks > 1 && is_cut_innermost) {
+      packing.block = ceiling(packing.block, plan_.lanes) * plan_.lanes;
+    }
     plan_.packing = packing;
     plan_.masks_rest = true;
 
-    // Sums that wait between panels may take an eighth of the second-level cache.
     const bool is_staged = packing.cut > 0 || packing.block < steps;
-    const double row_bytes = terms_ * static_cast<double>(element);
-    auto most_rows = static_cast<std::int64_t>(static_cast<double>(machine_.l2_bytes) / 2 / row_bytes);
-    if (is_staged) most_rows = std::min(most_rows, machine_.l2_bytes / 8 / width);
-    most_rows = std::max(most_rows / best_.rows, readers_that_pay) * best_.rows;
-    const std::int64_t all = extent(*best_.row);
-    if (most_rows < all || is_staged) {
-      const std::int64_t even = ceiling(all, ceiling(all, most_rows));
-      plan_.row_block = ceiling(even, best_.rows) * best_.rows;
+    const std::int64_t rows_of_all_terms = std::max<std::int64_t>(most_rows(static_cast<std::int64_t>(terms_)), 1);
+    if (!is_staged) return set_row_block(rows_of_all_terms);
+    // Two blocks of rows at least, for threads.
+    const std::int64_t all_rows = extent(*best_.row);
+    const std::int64_t rows_of_block = std::min(most_rows(packing.block * inner), ceiling(all_rows, 2));
+    if (!packing.copies_left && ceiling(all_rows, rows_of_all_terms) <= ceiling(all_rows, rows_of_block)) {
+      // Sums that wait between blocks of terms may take an eighth of the second-level cache.
+      plan_.vector_block = width;
+      return set_row_block(std::min(rows_of_all_terms, machine_.l2_bytes / 8 / (width * element_)));
     }
+    set_row_block(rows_of_block);
+    const std::int64_t sums = std::min(machine_.l2_bytes, most_waiting_bytes) / element_ / plan_.row_block;
+    const std::int64_t together = panels_together * width, all = extent(best_.vector);
+    plan_.vector_block = even_block(all, sums / together * together, together);
+    plan_.panel_block = together;
+    plan_.packing->copies_left = has_many_tiles();
+  }
+
+  // Of which the left factor has so many terms in half of the second-level cache.
+  std::int64_t most_rows(std::int64_t terms) const {
+    return std::min(machine_.l2_bytes / 2, most_copied_bytes) / element_ / std::max<std::int64_t>(terms, 1);
+  }
+  // Blocks of at most so many, as even as they can be, in multiples of the tile.
+  static std::int64_t even_block(std::int64_t all, std::int64_t most, std::int64_t tile) {
+    const std::int64_t blocks = ceiling(all, std::max(most, tile));
+    return ceiling(ceiling(all, blocks), tile) * tile;
+  }
+  // Blocks of equal size need one nest of loops; of others, what is left needs another.
+  void set_row_block(std::int64_t most) {
+    const std::int64_t all = extent(*best_.row);
+    most = std::max(most, readers_that_pay * best_.rows);
+    const std::int64_t blocks = ceiling(all, most);
+    const bool is_batch = sweep_.axes[static_cast<std::size_t>(*best_.row)].extent.is_batch();
+    plan_.row_block = all % blocks == 0 && !is_batch ? all / blocks : even_block(all, most, best_.rows);
+  }
+  // Is the factor a tensor that is read element by element along the innermost reduced axis, in strides along the axis
+  // of its tiles, and may that axis be cut at multiples of a vector's elements?
+  bool lies_along_terms(std::size_t factor, AxisId tiled, std::int64_t blocks) const {
+    const Read* read = std::get_if<Read>(&sweep_.body[factors_[factor]].node);
+    const AxisId inner = plan_.serial.back();
+    if (!read || read->otherwise || !is_strided(*read, tiled)) return false;
+    const bool is_direct =
+        std::all_of(read->at.begin(), read->at.end(), [](const Index& index) { return index.through == no_scalar; });
+    const bool is_batch = sweep_.axes[static_cast<std::size_t>(inner)].extent.is_batch();
+    return is_direct && stride_of(read->at, graph_.type(read->tensor).shape, inner) == Stride::one &&
+           (!is_batch || (blocks == 1 && piece_of(sweep_, largest_batch_) == 0)) &&
+           piece_of(sweep_, largest_batch_) % plan_.lanes == 0;
+  }
+  bool has_many_tiles() const { return extent(best_.vector) >= readers_that_pay * best_.vectors * plan_.lanes; }
+  // The other factor strides with the terms, and many tiles read it.
+  bool is_worth_copying(std::size_t left) const {
+    return has_many_tiles() && steps_with(left, *best_.row) && !is_contiguous(left, plan_.serial.back());
   }
 
   const Sweep& sweep_;
@@ -232,6 +285,7 @@ class ContractionPlan {
   std::array<ScalarId, 2> factors_{};
   std::array<std::vector<bool>, 2> members_;  // the scalars that each is made of
   double points_ = 1, terms_ = 1;
+  std::int64_t element_ = size_of(sweep_.body.type());
   Choice best_;
 };
 

@@ -150,16 +150,28 @@ bool commute(const Statement& a, const Statement& b, Ranges& ranges) {
   return true;
 }
 
+namespace {
+
+void keep_proven_parallel(const loop::Kernel& kernel, Block& block, Ranges& ranges) {
+  for (Statement& statement : block) {
+    For* loop = std::get_if<For>(&statement.node);
+    if (!loop) continue;
+    ranges.open(loop->variable, loop->begin, loop->end, loop->step);
+    if (loop->kind != loop::LoopKind::parallel) {
+      keep_proven_parallel(kernel, loop->body, ranges);
+    } else if (!loop::why_dependent(kernel, *loop, ranges).empty()) {
+      loop->kind = loop::LoopKind::serial;
+    }
+    ranges.close();
+  }
+}
+
+}  // namespace
+
 void keep_proven_parallel(loop::Kernel& kernel, const std::vector<Range>& indices, std::int64_t largest_batch) {
   Ranges ranges(largest_batch);
   for (std::size_t i = 0; i < indices.size(); ++i) ranges.open(static_cast<loop::VariableId>(i), indices[i]);
-  for (Statement& statement : kernel.body) {
-    For* loop = std::get_if<For>(&statement.node);
-    if (!loop || loop->kind != loop::LoopKind::parallel) continue;
-    ranges.open(loop->variable, loop->begin, loop->end, loop->step);
-    if (!loop::why_dependent(kernel, *loop, ranges).empty()) loop->kind = loop::LoopKind::serial;
-    ranges.close();
-  }
+  keep_proven_parallel(kernel, kernel.body, ranges);
 }
 
 }  // namespace descent

@@ -50,7 +50,7 @@ class SweepLowering {
       scatter();
     } else {
       if (!covers(sweep_, job_.type.shape)) fill();
-      loops_.panels([this] { panel(); });
+      loops_.blocks([this] { block(); });
     }
     return {std::move(k_).finish(), buffers_};
   }
@@ -62,9 +62,13 @@ class SweepLowering {
 
   // -- one register tile ---------------------------------------------------------------------------------------------
 
-  void panel() {
+  void block() {
     if (plan_.packing) return contraction();
-    loops_.rows([this] { tile(); });
+    loops_.columns(plan_.vector_block, [this] { each_tile([this] { tile(); }); });
+  }
+  // All register tiles of a block of rows, in the order that the last terms of a contraction reach them.
+  void each_tile(const std::function<void()>& inside) {
+    loops_.columns(plan_.panel_block, [&] { loops_.tiles([&] { loops_.rows(inside); }); });
   }
   void tile() {
     if (sweep_.combiner == Combiner::none) return loops_.elements([&](const auto&) { store_point(); });
@@ -176,26 +180,57 @@ class SweepLowering {
   const Packing& packing() const { return *plan_.packing; }
   AxisId cut_axis() const { return plan_.serial[packing().cut]; }
   std::int64_t most(Extent extent) const { return extent.is_batch() ? job_.largest_batch : extent.size; }
-
-  // The sums of a block of rows and a tile of the vector axis.
-  void contraction() {
-    const auto [begin, ends] = range_of(packing().cut, std::nullopt);
-    const bool in_one = packing().cut == 0 && piece() == 0 && most(axis(cut_axis()).extent) <= packing().block;
-    if (!in_one) return staged_contraction();
-    const Terms all{begin, ends};
-    const std::optional<ArrayId> panel = pack(all);
-    loops_.rows([&] {
-      const ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
-      loops_.all_elements([&](const auto& at) { k_.store(sum, at, identity()); });
-      add_terms(all, panel, sum);
-      store_tile(sum);
-    });
+  bool is_in_one() const {
+    return packing().cut == 0 && piece() == 0 && most(axis(cut_axis()).extent) <= packing().block;
   }
 
-  // Panel by panel: between two of them the sums wait in memory.
+  // The sums of a block of rows.
+  void contraction() {
+    if (!is_in_one()) return loops_.columns(plan_.vector_block, [this] { staged_contraction(); });
+    const auto [begin, ends] = range_of(packing().cut, std::nullopt);
+    add_block({begin, ends}, [this] { return identity(); }, store());
+  }
+  std::function<void(ArrayId)> store() {
+    return [this](ArrayId sum) { store_tile(sum); };
+  }
+
+  // Block of terms by block of terms: in between the sums wait in memory.
   void staged_contraction() {
+    sums_base_ = loops_.column_base();
+    if (const std::optional<std::int64_t> last = last_block()) return add_up_to(*last);
     const ArrayId sums = piece() == 0 ? staged_sums(std::nullopt) : joined_pieces();
-    loops_.rows([&] { loops_.elements([&](const auto&) { store_result(k_.load(sums, sum_at())); }); });
+    each_tile([&] { loops_.elements([&](const auto&) { store_result(k_.load(sums, sum_at())); }); });
+  }
+  // Where the last block of terms begins, when it is one place and worth a nest of its own: a pass over many sums that
+  // are no longer in the first-level cache.
+  std::optional<std::int64_t> last_block() const {
+    const Extent all = axis(cut_axis()).extent;
+    if (plan_.panel_block == 0 || packing().cut > 0 || piece() > 0 || all.is_batch()) return std::nullopt;
+    return (all.size - 1) / packing().block * packing().block;
+  }
+  // The last block's sums go where the sweep lands, the first block's begin at nothing.
+  void add_up_to(std::int64_t last) {
+    const ArrayId sums = k_.declare("sums", job_.type.dtype, {{loops_.most_rows() * loops_.most_columns()}});
+    const std::int64_t block = packing().block;
+    const auto between = [&](const Affine first) {
+      const Terms terms{Bound{first, 0}, {Bound{first + block, 0}, Bound::of(axis(cut_axis()).extent)}};
+      add_block(terms, [&] { return waiting_sum(sums, first); }, wait(sums));
+    };
+    loops_.loop_over(LoopKind::serial, cut_axis(), Bound::of(0), {Bound::of(last)}, block,
+                     [&] { between(place(cut_axis())); });
+    add_block(
+        {Bound::of(last), {Bound::of(axis(cut_axis()).extent)}}, [&] { return k_.load(sums, sum_at()); }, store());
+  }
+  // Nothing before the first term.
+  TempId waiting_sum(ArrayId sums, const Affine& first) {
+    if (first.is_constant()) return identity();
+    const TempId has_some = k_.operation(Op::greater, {k_.index_value(first), k_.literal(0, DType::i32)});
+    return k_.load(sums, sum_at(), has_some, identity_of(sweep_.combiner, job_.type.dtype));
+  }
+  std::function<void(ArrayId)> wait(ArrayId sums) {
+    return [this, sums](ArrayId sum) {
+      loops_.all_elements([&](const auto& at) { k_.store(sums, sum_at(), k_.load(sum, at)); });
+    };
   }
   ArrayId joined_pieces() {
     const ArrayId total = declare_sums("total");
@@ -208,43 +243,58 @@ class SweepLowering {
   }
   ArrayId staged_sums(std::optional<VariableId> start) {
     const ArrayId sums = declare_sums("sums");
-    add_panels(start, sums);
+    add_blocks(start, sums);
     return sums;
   }
-  // One sum per row of the block and element of the vector tile, all of them the identity.
+  // One sum per row of the block and element of its tiles, all of them the identity. They lie tile by tile, in each
+  // row by row.
   ArrayId declare_sums(const std::string& name) {
-    const ArrayId sums = k_.declare(name, job_.type.dtype, {{plan_.row_block}, {loops_.vector_size()}});
+    const ArrayId sums = k_.declare(name, job_.type.dtype, {{loops_.most_rows() * loops_.most_columns()}});
     each_sum([&](const auto& at) { k_.store(sums, at, identity()); });
     return sums;
   }
   void each_sum(const std::function<void(const std::vector<Subscript>& at)>& inside) {
-    k_.loop(LoopKind::serial, axis(*plan_.row).name, Bound::of(plan_.row_block), [&](VariableId row) {
-      k_.loop(LoopKind::vector, axis(*plan_.vector).name, Bound::of(loops_.vector_size()),
-              [&](VariableId lane) { inside(loop::at({Affine::axis(row), Affine::axis(lane)})); });
+    const std::int64_t all = loops_.most_rows() * loops_.most_columns();
+    const std::int64_t width = all % plan_.lanes == 0 ? plan_.lanes : 1;
+    k_.loop(LoopKind::serial, "at", Bound::of(0), {Bound::of(all)}, width, [&](VariableId base) {
+      k_.loop(LoopKind::vector, "lane", Bound::of(width),
+              [&](VariableId lane) { inside(loop::at({Affine::axis(base) + Affine::axis(lane)})); });
     });
   }
   // Where the sum of the current element waits.
   std::vector<Subscript> sum_at() {
-    return loop::at({place(*plan_.row) - loops_.row_base(), place(*plan_.vector) - loops_.vector_base()});
+    return loop::at({(loops_.vector_base() - sums_base_) * loops_.most_rows() +
+                     (place_of(plan_.row) - loops_.block_base()) * loops_.vector_size() +
+                     (place_of(plan_.vector) - loops_.vector_base())});
   }
+  Affine place_of(std::optional<AxisId> id) { return id ? place(*id) : Affine{}; }
 
-  void add_panels(std::optional<VariableId> start, ArrayId sums) {
+  void add_blocks(std::optional<VariableId> start, ArrayId sums) {
+    const auto add = [&](const Terms& terms) { add_block(terms, [&] { return k_.load(sums, sum_at()); }, wait(sums)); };
     serial_loops(0, packing().cut, start, [&] {
       auto [begin, ends] = range_of(packing().cut, start);
-      if (most(axis(cut_axis()).extent) <= packing().block) return add_panel({begin, ends}, sums);
+      if (most(axis(cut_axis()).extent) <= packing().block) return add({begin, ends});
       k_.loop(LoopKind::serial, axis(cut_axis()).name, begin, ends, packing().block, [&](VariableId first) {
         ends.insert(ends.begin(), Bound{Affine::axis(first) + packing().block, 0});
-        add_panel({Bound{Affine::axis(first), 0}, ends}, sums);
+        add({Bound{Affine::axis(first), 0}, ends});
       });
     });
   }
-  void add_panel(const Terms& terms, ArrayId sums) {
-    const std::optional<ArrayId> panel = pack(terms);
-    loops_.rows([&] {
-      const ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
-      loops_.all_elements([&](const auto& at) { k_.store(sum, at, k_.load(sums, sum_at())); });
-      add_terms(terms, panel, sum);
-      loops_.all_elements([&](const auto& at) { k_.store(sums, sum_at(), k_.load(sum, at)); });
+  // Adds terms to all sums of a block, each of which begins as `init` and goes to `finish` with its tile.
+  void add_block(const Terms& terms, const std::function<TempId()>& init,
+                 const std::function<void(ArrayId sum)>& finish) {
+    const std::optional<ArrayId> left = pack_left(terms);
+    loops_.columns(plan_.panel_block > 0 ? plan_.panel_block : plan_.vector_tile, [&] {
+      const std::optional<ArrayId> right = pack_right(terms);
+      const Affine base = loops_.column_base();
+      loops_.tiles([&] {
+        loops_.rows([&] {
+          const ArrayId sum = k_.declare("sum", job_.type.dtype, loops_.tile_shape());
+          loops_.all_elements([&](const auto& at) { k_.store(sum, at, init()); });
+          add_terms(terms, left, right, base, sum);
+          finish(sum);
+        });
+      });
     });
   }
 
@@ -252,37 +302,103 @@ class SweepLowering {
     loops_.loop_over(LoopKind::serial, cut_axis(), terms.begin, terms.end, 1,
                      [&] { serial_loops(packing().cut + 1, plan_.serial.size(), std::nullopt, inside); });
   }
-  // None when the factor lies in panels.
-  std::optional<ArrayId> pack(const Terms& terms) {
-    if (!packing().copies) return std::nullopt;
-    Shape shape{{packing().block}};
-    for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) {
-      shape.push_back({most(axis(plan_.serial[s]).extent)});
-    }
-    shape.push_back({loops_.vector_size()});
-    const ArrayId panel = k_.declare("panel", job_.type.dtype, shape);
-    const ScalarId factor = factors_[packing().factor];
-    each_term(terms, [&] {
-      loops_.row(
-          [&](const auto&) { k_.store(panel, panel_at(terms), emit_.value(body_, factor, emit_.guards(sweep_))); });
+  // As each_term, but of the innermost axis as many terms at a time as a vector has elements, what is left one by one.
+  void in_squares(const Terms& terms, const std::function<void(std::int64_t count)>& inside) {
+    const AxisId inner = plan_.serial.back();
+    const bool is_cut = cut_axis() == inner;
+    const Terms range = is_cut ? terms : Terms{Bound::of(0), {Bound::of(axis(inner).extent)}};
+    const auto run = [&] {
+      const Extent all = axis(inner).extent;
+      const Bound whole = rounded(all, plan_.lanes);
+      std::vector<Bound> ends = range.end;
+      ends.back() = whole;  // of the axis
+      const Affine length = whole.form - range.begin.form;
+      if (all.is_batch() || !length.is_constant() || length.constant > 0) {
+        loops_.loop_over(LoopKind::serial, inner, range.begin, ends, plan_.lanes, [&] { inside(plan_.lanes); });
+      }
+      if (!all.is_batch() && all.size % plan_.lanes == 0) return;
+      loops_.loop_over(LoopKind::serial, inner, whole, range.end, 1, [&] { inside(1); });
+    };
+    if (is_cut) return run();
+    loops_.loop_over(LoopKind::serial, cut_axis(), terms.begin, terms.end, 1,
+                     [&] { serial_loops(packing().cut + 1, plan_.serial.size() - 1, std::nullopt, run); });
+  }
+  // The current term and those behind it, side by side.
+  void next_terms(std::int64_t count, const std::function<void()>& inside) {
+    if (count == 1) return inside();
+    Affine& term = place(plan_.serial.back());
+    const Affine first = term;
+    k_.loop(LoopKind::unrolled, axis(plan_.serial.back()).name, Bound::of(count), [&](VariableId next) {
+      term = first + Affine::axis(next);
+      inside();
     });
-    return panel;
+    term = first;
   }
-  std::vector<Subscript> panel_at(const Terms& terms) {
-    std::vector<Affine> at{place(cut_axis()) - terms.begin.form};
-    for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) at.push_back(place(plan_.serial[s]));
-    at.push_back(place(*plan_.vector) - loops_.vector_base());
-    return loop::at(at);
+  // The tiles of an open block of the vector axis, each [terms, elements]; none when the factor lies in such panels.
+  std::optional<ArrayId> pack_right(const Terms& terms) {
+    if (!packing().copies) return std::nullopt;
+    const Affine base = loops_.column_base();
+    const ArrayId panels = k_.declare("panel", job_.type.dtype, {{most_terms() * loops_.most_columns()}});
+    const ScalarId factor = factors_[packing().factor];
+    const auto copy = [&] {
+      k_.store(panels, right_at(terms, base), emit_.value(body_, factor, emit_.guards(sweep_)));
+    };
+    const auto copy_row = [&] { loops_.row([&](const auto&) { copy(); }); };
+    if (packing().turns) {
+      loops_.tiles([&] {
+        if (loops_.is_masked()) return each_term(terms, copy_row);
+        in_squares(terms, [&](std::int64_t count) { loops_.row_parts([&] { next_terms(count, copy_row); }); });
+      });
+    } else {
+      each_term(terms, [&] { loops_.tiles(copy_row); });
+    }
+    return panels;
   }
-  void add_terms(const Terms& terms, std::optional<ArrayId> panel, ArrayId sum) {
+  std::vector<Subscript> right_at(const Terms& terms, const Affine& base) {
+    return loop::at({(loops_.vector_base() - base) * most_terms() + term_at(terms) * loops_.vector_size() +
+                     (place(*plan_.vector) - loops_.vector_base())});
+  }
+  // The other factor over the block's rows: tile by tile, in each term by term.
+  std::optional<ArrayId> pack_left(const Terms& terms) {
+    if (!packing().copies_left) return std::nullopt;
+    const ArrayId tiles = k_.declare("rows", job_.type.dtype, {{loops_.most_rows() * most_terms()}});
+    const ScalarId factor = factors_[1 - packing().factor];
+    const auto copy_column = [&] {
+      loops_.column([&] { k_.store(tiles, left_at(terms), emit_.value(body_, factor, loop::no_temp)); });
+    };
+    loops_.rows([&] {
+      if (!packing().turns_left) return each_term(terms, copy_column);
+      in_squares(terms, [&](std::int64_t count) { next_terms(count, copy_column); });
+    });
+    return tiles;
+  }
+  std::int64_t most_terms() const {
+    std::int64_t terms = packing().block;
+    for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) terms *= most(axis(plan_.serial[s]).extent);
+    return terms;
+  }
+  // The number of the current term.
+  Affine term_at(const Terms& terms) {
+    Affine term = place(cut_axis()) - terms.begin.form;
+    for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) {
+      term = term * most(axis(plan_.serial[s]).extent) + place(plan_.serial[s]);
+    }
+    return term;
+  }
+  std::vector<Subscript> left_at(const Terms& terms) {
+    return loop::at({(loops_.row_base() - loops_.block_base()) * most_terms() + term_at(terms) * loops_.row_size() +
+                     (place(*plan_.row) - loops_.row_base())});
+  }
+  void add_terms(const Terms& terms, std::optional<ArrayId> left, std::optional<ArrayId> right, const Affine& base,
+                 ArrayId sum) {
     const ScalarId left_factor = factors_[1 - packing().factor], right_factor = factors_[packing().factor];
     const auto add_term = [&](const std::vector<Subscript>& at) {
-      const TempId left = emit_.value(body_, left_factor, loop::no_temp);
-      const TempId right =
-          panel ? k_.load(*panel, panel_at(terms)) : emit_.value(body_, right_factor, emit_.required());
-      k_.store(sum, at, k_.operation(Op::fma, {left, right, k_.load(sum, at)}));
+      const TempId a = left ? k_.load(*left, left_at(terms)) : emit_.value(body_, left_factor, loop::no_temp);
+      const TempId b =
+          right ? k_.load(*right, right_at(terms, base)) : emit_.value(body_, right_factor, emit_.required());
+      k_.store(sum, at, k_.operation(Op::fma, {a, b, k_.load(sum, at)}));
     };
-    each_term(terms, [&] { panel ? loops_.all_elements(add_term) : loops_.elements(add_term); });
+    each_term(terms, [&] { right ? loops_.all_elements(add_term) : loops_.elements(add_term); });
   }
 
   // -- sixteen lanes -------------------------------------------------------------------------------------------------
@@ -452,7 +568,7 @@ class SweepLowering {
   // Points in box order, each joining its place in memory; the axes that land alone run inside, their places differ.
   void scatter() {
     serial_loops(0, plan_.serial.size(), std::nullopt, [&] {
-      loops_.panels([&] { loops_.rows([&] { loops_.elements([&](const auto&) { join_place(); }); }); });
+      loops_.blocks([&] { each_tile([&] { loops_.elements([&](const auto&) { join_place(); }); }); });
     });
   }
   void join_place() {
@@ -470,6 +586,7 @@ class SweepLowering {
   std::vector<ScalarId> factors_;  // in body_
   Body body_;
   std::vector<Affine> place_;  // of each axis, over the kernel's variables
+  Affine sums_base_;           // where the block of the vector axis begins whose sums wait
   BodyEmitter emit_;
   TileLoops loops_;
   std::vector<loop::BufferId> buffers_;

@@ -172,6 +172,8 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
                 schedule.vector_tile,
                 schedule.row_tile,
                 schedule.row_block,
+                schedule.vector_block,
+                schedule.panel_block,
                 schedule.masks_rest};
   for (AxisId axis : schedule.free) {
     if (!dimension[static_cast<std::size_t>(axis)]) return std::nullopt;
@@ -204,6 +206,8 @@ std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, con
   schedule.vector_tile = tiling.vector_tile;
   schedule.row_tile = tiling.row_tile;
   schedule.row_block = tiling.row_block;
+  schedule.vector_block = tiling.vector_block;
+  schedule.panel_block = tiling.panel_block;
   schedule.masks_rest = tiling.masks_rest;
   return schedule;
 }

@@ -12,13 +12,18 @@
 
 namespace descent {
 
-// A factor of a fused product that is copied into panels, [reduced axes…, elements of the vector tile], before rows
-// read it: serial axes before `cut` step around the panels, `cut` itself in blocks, those behind it whole.
+// The factors of a fused product may be copied to where they are read again and again: the one that steps with the
+// vector axis into panels [reduced axes…, elements of the vector tile] for all rows, the other one into
+// [tile of rows, reduced axes…, row] for all tiles of the vector axis. Serial axes before `cut` step around the copies,
+// `cut` itself in blocks, those behind it whole.
 struct Packing {
-  std::size_t factor = 0;
-  std::size_t cut = 0;     // of Schedule::serial
-  std::int64_t block = 0;  // steps of serial[cut]
-  bool copies = true;      // false: it lies in such panels already, or too few rows read them
+  std::size_t factor = 0;    // the one that steps with the vector axis
+  std::size_t cut = 0;       // of Schedule::serial
+  std::int64_t block = 0;    // steps of serial[cut]
+  bool copies = true;        // false: it lies in such panels already, or too few rows read them
+  bool copies_left = false;  // the other one
+  // Copied in squares of the innermost reduced axis and the other one: it lies along the former.
+  bool turns = false, turns_left = false;
 };
 
 struct Schedule {
@@ -29,8 +34,11 @@ struct Schedule {
   int lanes = 1;                 // elements of the result in a vector register
   std::int64_t vector_tile = 1;  // elements of `vector` in a register tile
   std::int64_t row_tile = 1;
-  std::int64_t row_block = 0;  // rows for which the vector axis takes its turn; a multiple of row_tile; 0: all
-  bool masks_rest = false;     // what fills no tile of `vector` runs in masked lanes, else in narrower tiles
+  std::int64_t row_block = 0;     // rows for which the vector axis takes its turn; 0: all
+  std::int64_t vector_block = 0;  // elements of `vector` for which blocks of the reduced axes take their turn, in
+                                  // whole tiles; 0: all
+  std::int64_t panel_block = 0;   // elements of `vector` whose panels are copied together, in whole tiles; 0: one tile
+  bool masks_rest = false;        // what fills no tile of `vector` runs in masked lanes, else in narrower tiles
   std::optional<Packing> packing;
   bool scatters = false;
 };
@@ -41,7 +49,7 @@ struct Tiling {
   std::vector<std::size_t> free;
   std::optional<std::size_t> vector, row;
   int lanes = 1;
-  std::int64_t vector_tile = 1, row_tile = 1, row_block = 0;
+  std::int64_t vector_tile = 1, row_tile = 1, row_block = 0, vector_block = 0, panel_block = 0;
   bool masks_rest = false;
 };
 // Of a result of this shape; nothing when some axis does not have a dimension to itself.

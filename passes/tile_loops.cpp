@@ -16,12 +16,11 @@ bool once(const Bound& begin, const std::vector<Bound>& end, std::int64_t step) 
   return distance.is_constant() && distance.constant <= step;
 }
 
-// The extent rounded down to a multiple.
+}  // namespace
+
 Bound rounded(Extent extent, std::int64_t multiple) {
   return extent.is_batch() ? Bound{{}, multiple} : Bound::of(extent.size / multiple * multiple);
 }
-
-}  // namespace
 
 std::vector<Blocks> blocks_of(Extent extent, std::int64_t tile) {
   std::vector<Blocks> blocks;
@@ -59,7 +58,7 @@ void TileLoops::outer_loop(AxisId id, const Bound& begin, const std::vector<Boun
   is_outermost_ = was_outermost;
 }
 
-void TileLoops::panels(const Inside& inside) { free_axes(0, inside); }
+void TileLoops::blocks(const Inside& inside) { free_axes(0, inside); }
 
 void TileLoops::free_axes(std::size_t depth, const Inside& inside) {
   if (depth == plan_.free.size()) return row_blocks(inside);
@@ -68,23 +67,27 @@ void TileLoops::free_axes(std::size_t depth, const Inside& inside) {
 }
 
 void TileLoops::row_blocks(const Inside& inside) {
-  row_base_ = Affine{};
+  block_base_ = Affine{};
   block_rows_ = 0;
-  if (!plan_.row) return vector_tiles(inside);
+  if (!plan_.row) return inside();
   const Extent all = extent(*plan_.row);
   if (!all.is_batch()) block_rows_ = all.size;
   const std::int64_t size = plan_.row_block;
-  if (size == 0 || (all.is_batch() ? job_.largest_batch : all.size) <= size) return vector_tiles(inside);
+  if (size == 0 || (all.is_batch() ? job_.largest_batch : all.size) <= size) return inside();
   const auto block = [&](const Bound& begin, const Bound& end, std::int64_t rows) {
     block_rows_ = rows;
     outer_loop(*plan_.row, begin, {end}, size, [&] {
-      row_base_ = place(*plan_.row);
-      vector_tiles(inside);
+      block_base_ = place(*plan_.row);
+      inside();
     });
   };
   const Bound whole = rounded(all, size);
   block(Bound::of(0), whole, size);
-  if (all.is_batch() || all.size % size > 0) block(whole, Bound::of(all), all.is_batch() ? 0 : all.size % size);
+  if (!all.is_batch() && all.size % size == 0) return;
+  const bool was_outermost = is_outermost_;
+  is_outermost_ = was_outermost && plan_.panel_block == 0;  // its parallel loops would be short ones
+  block(whole, Bound::of(all), all.is_batch() ? 0 : all.size % size);
+  is_outermost_ = was_outermost;
 }
 
 std::vector<Blocks> TileLoops::vector_blocks() const {
@@ -101,28 +104,68 @@ std::vector<Blocks> TileLoops::vector_blocks() const {
   return blocks;
 }
 
-void TileLoops::vector_tiles(const Inside& inside) {
+void TileLoops::columns(std::int64_t size, const Inside& inside) {
+  if (!plan_.vector || size == 0 || is_one_tile_) return inside();
+  const Extent all = extent(*plan_.vector);
+  if (!all.is_batch() && all.size <= size) return inside();
+  const Affine base = column_base_;
+  const std::int64_t outer_size = column_size_;
+  column_size_ = size;
+  if (size == plan_.vector_tile) {
+    column_size_ = outer_size;
+    tiles([&] {
+      column_base_ = vector_base_;
+      is_one_tile_ = true;
+      inside();
+      is_one_tile_ = false;
+      column_base_ = base;
+    });
+  } else {
+    outer_loop(*plan_.vector, {base, 0}, ends(outer_size, Bound::of(extent(*plan_.vector))), size, [&] {
+      column_base_ = place(*plan_.vector);
+      inside();
+    });
+  }
+  column_base_ = base;
+  column_size_ = outer_size;
+}
+
+// Where what stands in the open block of the vector axis ends.
+std::vector<Bound> TileLoops::ends(std::int64_t size, const Bound& end) const {
+  if (size == 0) return {end};
+  return {Bound{column_base_ + size, 0}, end};
+}
+
+void TileLoops::tiles(const Inside& inside) {
+  if (is_one_tile_) return inside();
   vector_size_ = 1;
   if (!plan_.vector) return inside();
   for (const Blocks& blocks : vector_blocks()) {
     vector_size_ = blocks.size;
     is_masked_ = blocks.is_masked;
-    outer_loop(*plan_.vector, blocks.begin, {blocks.end}, blocks.size, [&] {
-      vector_base_ = place(*plan_.vector);
-      inside();
-    });
+    // What fills no tile stands in the last block: in all others the loop has no turn.
+    const bool is_first = column_size_ > 0 && blocks.begin == Bound::of(0);
+    outer_loop(*plan_.vector, is_first ? Bound{column_base_, 0} : blocks.begin, ends(column_size_, blocks.end),
+               blocks.size, [&] {
+                 vector_base_ = place(*plan_.vector);
+                 inside();
+               });
   }
   is_masked_ = false;
 }
 
 void TileLoops::rows(const Inside& inside) {
   row_size_ = 1;
+  row_base_ = Affine{};
   if (!plan_.row) return inside();
   const auto tiles = [&](const Bound& begin, const Bound& end, std::int64_t size) {
     row_size_ = size;
-    outer_loop(*plan_.row, begin, {end}, size, inside);
+    outer_loop(*plan_.row, begin, {end}, size, [&] {
+      row_base_ = place(*plan_.row);
+      inside();
+    });
   };
-  const Bound begin{row_base_, 0};
+  const Bound begin{block_base_, 0};
   if (block_rows_ == 0) {  // what there is of the batch
     const std::int64_t tile = plan_.row_tile;
     tiles(begin, Bound{{}, tile}, tile);
@@ -131,9 +174,9 @@ void TileLoops::rows(const Inside& inside) {
   }
   const std::int64_t tile = std::min(plan_.row_tile, block_rows_);
   const std::int64_t rest = block_rows_ % tile;
-  const Bound whole{row_base_ + (block_rows_ - rest), 0};
+  const Bound whole{block_base_ + (block_rows_ - rest), 0};
   tiles(begin, whole, tile);
-  if (rest > 0) tiles(whole, Bound{row_base_ + block_rows_, 0}, rest);
+  if (rest > 0) tiles(whole, Bound{block_base_ + block_rows_, 0}, rest);
 }
 
 void TileLoops::elements_of_rows(bool is_masked, const Element& inside) {
@@ -142,7 +185,7 @@ void TileLoops::elements_of_rows(bool is_masked, const Element& inside) {
 }
 
 void TileLoops::elements_of_row(bool is_masked, std::vector<Subscript>& at, const Element& inside) {
-  spread(plan_.vector, vector_size_, LoopKind::vector, at, [&] {
+  spread(plan_.vector, part_size_ > 0 ? part_size_ : vector_size_, LoopKind::vector, at, [&] {
     if (!is_masked) return inside(at);
     const Extent all = extent(*plan_.vector);
     const TempId end = all.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(all.size), DType::i32);
@@ -155,6 +198,36 @@ void TileLoops::elements_of_row(bool is_masked, std::vector<Subscript>& at, cons
 void TileLoops::row(const Element& inside) {
   std::vector<Subscript> at;
   elements_of_row(is_masked_, at, inside);
+}
+
+void TileLoops::row_parts(const Inside& inside) {
+  if (vector_size_ <= plan_.lanes) return inside();
+  const Affine base = place(*plan_.vector);
+  const std::string& name = job_.sweep->axes[static_cast<std::size_t>(*plan_.vector)].name;
+  part_size_ = plan_.lanes;
+  k_.loop(LoopKind::unrolled, name, Bound::of(0), {Bound::of(vector_size_)}, plan_.lanes, [&](VariableId part) {
+    place(*plan_.vector) = base + Affine::axis(part);
+    inside();
+  });
+  place(*plan_.vector) = base;
+  part_size_ = 0;
+}
+
+void TileLoops::column(const Inside& inside) {
+  std::vector<Subscript> at;
+  spread(plan_.row, row_size_, LoopKind::vector, at, inside);
+}
+
+std::int64_t TileLoops::most_rows() const {
+  if (!plan_.row) return 1;
+  const std::int64_t all = most(*plan_.row);
+  return plan_.row_block > 0 ? std::min(plan_.row_block, all) : all;
+}
+
+std::int64_t TileLoops::most_columns() const {
+  if (is_one_tile_ || !plan_.vector) return vector_size_;
+  if (column_size_ > 0) return column_size_;
+  return (most(*plan_.vector) + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
 }
 
 void TileLoops::spread(std::optional<AxisId> id, std::int64_t size, LoopKind kind, std::vector<Subscript>& at,

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "codegen/llvm/operations.h"
+#include "codegen/llvm/transpose.h"
 #include "codegen/vector.h"
 #include "ir/loop_walk.h"
 #include "ir/match.h"
@@ -104,6 +105,10 @@ void KernelEmitter::emit(const loop::Block& block) {
 
 void KernelEmitter::emit(const loop::Let& let) {
   const DType type = type_of(let.temp);
+  if (const auto loaded = loaded_.find(let.temp); loaded != loaded_.end()) {
+    temp(let.temp) = loaded->second;
+    return;
+  }
   temp(let.temp) = match(
       let.value, [&](const Literal& literal) -> Value* { return constant_of(module_.context(), literal.value, type); },
       [&](const loop::IndexValue& index) -> Value* { return value_of(index); },
@@ -213,12 +218,48 @@ void KernelEmitter::emit_counted(const loop::For& loop, Value* begin, Value* end
 void KernelEmitter::emit_unrolled(const loop::For& loop, std::int64_t trips) {
   const std::int64_t outer_copies = copies_;
   copies_ *= std::max<std::int64_t>(1, trips);
+  const auto turned = turned_loads(loop, trips);
   for (std::int64_t trip = 0; trip < trips; ++trip) {
     const std::int64_t value = loop.begin.form.constant + trip * loop.step;
     variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value), 0, depth_, 1};
+    for (const auto& [temp, values] : turned) loaded_[temp] = values[static_cast<std::size_t>(trip)];
     emit(loop.body);
   }
+  loaded_.clear();
   copies_ = outer_copies;
+}
+
+// The loads of all iterations at once, where the loop holds one vector loop alone, whose lanes each read one after
+// another what the iterations ask for. Arrays that the loop writes are left alone.
+std::map<loop::TempId, std::vector<Value*>> KernelEmitter::turned_loads(const loop::For& loop, std::int64_t trips) {
+  std::map<loop::TempId, std::vector<Value*>> turned;
+  if (lanes_ != 1 || loop.body.size() != 1 || trips < 2 || (trips & (trips - 1)) != 0) return turned;
+  const auto* inner = std::get_if<loop::For>(&loop.body[0].node);
+  if (!inner || inner->kind != loop::LoopKind::vector || !why_not_vector(*inner).empty()) return turned;
+  const std::int64_t lanes = constant_trips(*inner);
+  if (lanes < 2 || lanes > trips || trips > register_lanes(*inner)) return turned;
+  const auto number = [&](std::int64_t value) { return llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value); };
+  for (const loop::Statement& statement : inner->body) {
+    const auto* let = std::get_if<loop::Let>(&statement.node);
+    const auto* load = let ? std::get_if<loop::Load>(&let->value) : nullptr;
+    if (!load || load->guard != loop::no_temp) continue;
+    const bool is_direct = std::all_of(load->at.begin(), load->at.end(),
+                                       [](const loop::Subscript& at) { return at.through == loop::no_temp; });
+    const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(load->array)];
+    if (array.role != loop::Array::Role::read || array.panel > 0 || !is_direct) continue;
+    variable(loop.variable) = {number(loop.begin.form.constant), loop.step, depth_, 1};
+    variable(inner->variable) = {number(0), 0, depth_, 1};
+    lanes_ = static_cast<int>(trips);
+    const bool is_line = place_of(load->array, load->at).is_contiguous();
+    variable(loop.variable).lane_step = 0;
+    variable(inner->variable).lane_step = inner->step;
+    lanes_ = static_cast<int>(lanes);
+    const Place place = place_of(load->array, load->at);
+    const bool strides = !place.is_uniform() && !place.is_contiguous();
+    if (is_line && strides) turned[let->temp] = load_turned(builder_, place, static_cast<int>(trips));
+    lanes_ = 1;
+  }
+  return turned;
 }
 
 // No operation is wider than a register. What it would save to leave wider ones to LLVM is nothing, and what LLVM 19

@@ -8,6 +8,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,7 @@ class KernelEmitter {
   void emit_branch(llvm::Value* condition, const loop::Block& block);
   void emit(const loop::For& loop);
   void emit_unrolled(const loop::For& loop, std::int64_t trips);
+  std::map<loop::TempId, std::vector<llvm::Value*>> turned_loads(const loop::For& loop, std::int64_t trips);
   void emit_vector(const loop::For& loop, std::int64_t trips);
   std::int64_t register_lanes(const loop::For& loop) const;
   void emit_parallel(const loop::For& loop, llvm::Value* begin, llvm::Value* end);  // parallel.cpp
@@ -119,9 +121,10 @@ class KernelEmitter {
   llvm::IRBuilder<> builder_;
   Names names_;
   int depth_ = 0;
-  std::int64_t copies_ = 1;      // of the code being emitted, by the unrolled loops around it
-  int lanes_ = 1;                // of the vector loop under way
-  llvm::Value* mask_ = nullptr;  // the lanes that run; null: all
+  std::int64_t copies_ = 1;                      // of the code being emitted, by the unrolled loops around it
+  int lanes_ = 1;                                // of the vector loop under way
+  llvm::Value* mask_ = nullptr;                  // the lanes that run; null: all
+  std::map<loop::TempId, llvm::Value*> loaded_;  // of the vector loop to come, what is loaded already
 };
 
 }  // namespace descent::codegen

@@ -66,6 +66,32 @@ const Case cases[] = {
     {"more terms than a piece",
      "  %x = input x : f32[batch, 4200]\n  %w = input w : f32[4200, 17]\n"
      "  %y = sweep [b < batch, j < 17, k < 4200] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 17]\n"},
+    {"many tiles",
+     "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 150]\n"
+     "  %y = sweep [b < batch, j < 150, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 150]\n"},
+    {"many tiles, the right factor transposed",
+     "  %x = input x : f32[29, 37]\n  %w = input w : f32[150, 37]\n"
+     "  %y = sweep [i < 29, j < 150, k < 37] sum at [i, j] { %x[i, k] * %w[j, k] } : f32[29, 150]\n"},
+    {"many tiles, the left factor transposed",
+     "  %x = input x : f32[37, 29]\n  %w = input w : f32[37, 150]\n"
+     "  %y = sweep [i < 29, j < 150, k < 37] sum at [i, j] { %x[k, i] * %w[k, j] } : f32[29, 150]\n"},
+    {"many tiles, both factors transposed",
+     "  %x = input x : f32[37, 48]\n  %w = input w : f32[128, 37]\n"
+     "  %y = sweep [i < 48, j < 128, k < 37] sum at [i, j] { %x[k, i] * %w[j, k] } : f32[48, 128]\n"},
+    {"many tiles, summed over the batch",
+     "  %x = input x : f32[29, batch]\n  %d = input d : f32[150, batch]\n"
+     "  %y = sweep [i < 29, j < 150, b < batch] sum at [i, j] { %x[i, b] * %d[j, b] } : f32[29, 150]\n"},
+    {"many tiles of a window, channels last but one",
+     "  %x = input x : f32[batch, 14, 9]\n  %w = input w : f32[100, 4, 9]\n"
+     "  %y = sweep [b < batch, o < 11, c < 100, r < 4, d < 9] sum at [b, o, c] { %x[b, o + r, d] * %w[c, r, d] } "
+     ": f32[batch, 11, 100]\n"},
+    {"many tiles and what follows on them",
+     "  %x = input x : f32[29, 37]\n  %w = input w : f32[37, 150]\n  %c = input c : f32[150]\n"
+     "  %s = sweep [b < 29, j < 150, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[29, 150]\n"
+     "  %y = sweep [b < 29, j < 150] { max(%s[b, j] + %c[j], 0.0) } : f32[29, 150]\n"},
+    {"more terms than a piece, many tiles",
+     "  %x = input x : f32[9, 4200]\n  %w = input w : f32[70, 4200]\n"
+     "  %y = sweep [i < 9, j < 70, k < 4200] sum at [i, j] { %x[i, k] * %w[j, k] } : f32[9, 70]\n"},
     {"with what follows on the tile",
      "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n  %c = input c : f32[43]\n"
      "  %s = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 43]\n"
@@ -112,7 +138,7 @@ std::string nest_of(const loop::Program& program) {
 TEST_CASE("blocks, panels and tails do not change a bit of a contraction") {
   for (const Case& one : cases) {
     const Model model = model_of(one.nodes);
-    const bool is_long = std::string(one.name) == "more terms than a piece";
+    const bool is_long = std::string(one.name).find("more terms than a piece") == 0;
     for (const std::int64_t batch : {1, 5, 19, 40}) {
       if (is_long && batch > 5) continue;
       const Values values = random_inputs(model.entries[0], batch, 7);
@@ -133,30 +159,52 @@ TEST_CASE("blocks, panels and tails do not change a bit of a contraction") {
 
 TEST_CASE("a contraction is blocked for the caches") {
   const Model model = model_of(
-      "  %x = input x : f32[64, 96]\n  %w = input w : f32[96, 32]\n"
-      "  %y = sweep [i < 64, j < 32, k < 96] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[64, 32]\n");
+      "  %x = input x : f32[48, 96]\n  %w = input w : f32[96, 128]\n"
+      "  %y = sweep [i < 48, j < 128, k < 96] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[48, 128]\n");
   CHECK("\n" + nest_of(lowered(model, 4 << 10, 16 << 10, 8, 1)) == R"(
-parallel i in 0 ..< 64 step 16
-  serial j in 0 ..< 32 step 16
-    local sums : f32[16, 16]
-    serial i_2 in 0 ..< 16
-      vector j_2 in 0 ..< 16
-    serial k in 0 ..< 96 step 32
-      local panel : f32[32, 16]
+parallel i in 0 ..< 48 step 24
+  local sums : f32[3072]
+  serial k in 0 ..< 64 step 32
+    local rows : f32[768]
+    serial i_2 in i ..< i + 24 step 6
+      serial k_2 in k ..< min(k + 32, 96) step 8
+        unrolled k_3 in 0 ..< 8
+          vector i_3 in 0 ..< 6
+    serial j in 0 ..< 128 step 64
+      local panel : f32[2048]
       serial k_2 in k ..< min(k + 32, 96)
-        vector j_2 in 0 ..< 16
-      serial i_2 in i ..< i + 16 step 4
-        local sum : f32[4, 16]
-        unrolled i_3 in 0 ..< 4
-          vector j_2 in 0 ..< 16
-        serial k_2 in k ..< min(k + 32, 96)
-          unrolled i_3 in 0 ..< 4
-            vector j_2 in 0 ..< 16
-        unrolled i_3 in 0 ..< 4
-          vector j_2 in 0 ..< 16
-    serial i_2 in i ..< i + 16 step 4
-      unrolled i_3 in 0 ..< 4
-        vector j_2 in 0 ..< 16
+        serial j_2 in j ..< min(j + 64, 128) step 16
+          vector j_3 in 0 ..< 16
+      serial j_2 in j ..< min(j + 64, 128) step 16
+        serial i_2 in i ..< i + 24 step 6
+          local sum : f32[6, 16]
+          unrolled i_3 in 0 ..< 6
+            vector j_3 in 0 ..< 16
+          serial k_2 in k ..< min(k + 32, 96)
+            unrolled i_3 in 0 ..< 6
+              vector j_3 in 0 ..< 16
+          unrolled i_3 in 0 ..< 6
+            vector j_3 in 0 ..< 16
+  local rows_2 : f32[768]
+  serial i_2 in i ..< i + 24 step 6
+    serial k in 64 ..< 96 step 8
+      unrolled k_2 in 0 ..< 8
+        vector i_3 in 0 ..< 6
+  serial j in 0 ..< 128 step 64
+    local panel_2 : f32[2048]
+    serial k in 64 ..< 96
+      serial j_2 in j ..< min(j + 64, 128) step 16
+        vector j_3 in 0 ..< 16
+    serial j_2 in j ..< min(j + 64, 128) step 16
+      serial i_2 in i ..< i + 24 step 6
+        local sum_2 : f32[6, 16]
+        unrolled i_3 in 0 ..< 6
+          vector j_3 in 0 ..< 16
+        serial k in 64 ..< 96
+          unrolled i_3 in 0 ..< 6
+            vector j_3 in 0 ..< 16
+        unrolled i_3 in 0 ..< 6
+          vector j_3 in 0 ..< 16
 )");
 }
 
@@ -166,18 +214,28 @@ TEST_CASE("a factor that strides is transposed into a panel") {
       "  %y = sweep [i < 64, j < 48, k < 32] sum at [i, j] { %x[i, k] * %w[j, k] } : f32[64, 48]\n");
   CHECK("\n" + nest_of(lowered(right, 32 << 10, 512 << 10, 8, 1)) == R"(
 parallel j in 0 ..< 48 step 16
-  local panel : f32[32, 16]
-  serial k in 0 ..< 32
-    vector j_2 in 0 ..< 16
-  serial i in 0 ..< 64 step 4
-    local sum : f32[4, 16]
-    unrolled i_2 in 0 ..< 4
+  local panel : f32[512]
+  serial k in 0 ..< 32 step 8
+    unrolled j_2 in 0 ..< 16 step 8
+      unrolled k_2 in 0 ..< 8
+        vector j_3 in 0 ..< 8
+  serial i in 0 ..< 60 step 6
+    local sum : f32[6, 16]
+    unrolled i_2 in 0 ..< 6
       vector j_2 in 0 ..< 16
     serial k in 0 ..< 32
-      unrolled i_2 in 0 ..< 4
+      unrolled i_2 in 0 ..< 6
         vector j_2 in 0 ..< 16
-    unrolled i_2 in 0 ..< 4
+    unrolled i_2 in 0 ..< 6
       vector j_2 in 0 ..< 16
+  local sum_2 : f32[4, 16]
+  unrolled i in 0 ..< 4
+    vector j_2 in 0 ..< 16
+  serial k in 0 ..< 32
+    unrolled i in 0 ..< 4
+      vector j_2 in 0 ..< 16
+  unrolled i in 0 ..< 4
+    vector j_2 in 0 ..< 16
 )");
 }
 
