@@ -6,11 +6,16 @@
 // number of the left one per row:
 //
 //   for a block of rows                       what the left factor reads of them stays in the second-level cache
-//     for a tile of the vector axis
+//     for a block of the vector axis            whose sums wait, where there are several blocks of the reduced axes
 //       for a block of the reduced axes
-//         panel[k, lane] = right factor       contiguous, in the first-level cache, read by all rows
-//         for a tile of rows
-//           sum[row, lane] = fma(left factor, panel[k, lane], sum[row, lane])
+//         left[tile, k, row] = left factor        where it strides with the terms, or its rows are long
+//         for a tile of the vector axis
+//           panel[k, lane] = right factor           contiguous, in the first-level cache, read by all rows
+//           for a tile of rows
+//             sum[row, lane] = fma(left, panel[k, lane], sum[row, lane])
+//
+// Where all terms of enough rows fit, a block of the vector axis is one tile, and sums need not wait long. A factor
+// that lies along the terms is turned on its way into its copy, square by square, in registers.
 //
 // Matrix products in all transpositions, batched ones and windows (an index s·i + d·r is an affine read like any other)
 // are this one nest. Sizes come from a model of the machine in the manner of Goto and van de Geijn (Anatomy of

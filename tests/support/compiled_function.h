@@ -36,7 +36,7 @@ class CompiledFunction {
     const void* inputs[] = {x.data()};
     void* outputs[] = {y.data()};
     alignas(64) unsigned char arena[64];
-    const DescentCall call{arena, inputs, outputs, static_cast<std::int64_t>(x.size()), nullptr};
+    const DescentCall call{arena, inputs, outputs, static_cast<std::int64_t>(x.size()), nullptr, nullptr};
     descent_run(entry_, &call);
   }
 

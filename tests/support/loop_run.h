@@ -19,7 +19,7 @@ struct Memory {
   Bytes arena;
   std::vector<Bytes> inputs;
   std::vector<Bytes> outputs;
-  loop::Turns turns;  // of an entry with turns; inputs hold turn_batches values, outputs one per turn
+  loop::Turns turns{};  // of an entry with turns; inputs hold turn_batches values, outputs one per turn
 };
 inline constexpr std::int64_t turn_count = 4, turn_batches = 3;
 
