@@ -68,11 +68,19 @@ TEST_CASE("a small loop stays on its caller, a larger one takes as many threads 
   ThreadPool* pool = create_threads({4, false});
   CHECK(parts_of(pool, 0, 100, 1, 1000) == 1);
   CHECK(parts_of(pool, 0, 100, 1, 2 * least_work_per_part - 1) == 1);
-  CHECK(parts_of(pool, 0, 100, 1, 2 * least_work_to_wake) == 2 * parts_per_thread);
   CHECK(parts_of(pool, 0, 100, 1, 1000 * least_work_to_wake) == 4 * parts_per_thread);
   CHECK(parts_of(pool, 0, 3, 1, 1000 * least_work_to_wake) == 3);
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // by now all workers sleep
-  CHECK(parts_of(pool, 0, 100, 1, 2 * least_work_to_wake - 1) == 1);
+  // Once all workers sleep, which takes them a moment, and on a busy machine a long one.
+  const auto parts_asleep = [&](int64_t work, int expected) {
+    int parts = 0;
+    for (int tries = 0; tries < 500 && parts != expected; ++tries) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      parts = parts_of(pool, 0, 100, 1, work);
+    }
+    return parts;
+  };
+  CHECK(parts_asleep(2 * least_work_to_wake, 2 * parts_per_thread) == 2 * parts_per_thread);
+  CHECK(parts_asleep(2 * least_work_to_wake - 1, 1) == 1);
   destroy_threads(pool);
 }
 
