@@ -8,6 +8,7 @@
 #include "passes/fused.h"
 #include "tests/support/graph_generator.h"
 #include "tests/support/graph_run.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent {
 namespace {
@@ -101,7 +102,7 @@ entry step {
 }
 
 TEST_CASE("the fused stage is the same Graph, and remarks every call") {
-  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+  for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(repetitions(150)); ++seed) {
     const Fused one = fused(passes_or_fail(generate_model(seed, 14, {.scatters = false, .gradients = seed % 2 == 0})));
     INFO(one.text);
     CHECK(sorted_lines(one.text) == sorted_lines(print(one.model)));
