@@ -2,10 +2,10 @@
 #include "driver/program.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "codegen/llvm.h"
+#include "codegen/stopwatch.h"
 #include "driver/ports.h"
 #include "fmt/format.h"
 #include "passes/pipeline.h"
@@ -18,20 +18,6 @@ namespace {
 constexpr std::int64_t largest_text = std::int64_t{64} << 20;  // bytes
 constexpr std::int64_t default_batch = 64;
 constexpr std::int64_t batch_limit = std::int64_t{1} << 24;
-
-class Stopwatch {
- public:
-  // Seconds since the last call, or since the beginning.
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> passed = now - last_;
-    last_ = now;
-    return passed.count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 std::string folder_of(const std::string& path) { return std::filesystem::path(path).parent_path().string(); }
 

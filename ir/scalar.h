@@ -53,9 +53,9 @@ enum class Op : std::uint8_t {
   to_bool,       // to an integer: toward zero, saturating, NaN to 0; to bool: x != 0, by expansion
   power_of_two,  // of a whole x in the normal exponents of its type: 2^x
   exponent,      // of a normal x: floor(log2 |x|) as i32
-  mantissa,      // of a normal x: x · 2^-exponent(x), sign kept: 1 ≤ |m| < 2. Outside of their domains these three give
-  // what the bits say: those of x + (1.5 · 2^fraction bits + bias), rounded, shifted left by the fraction
-  // bits; the exponent field - bias; exponent := bias
+  mantissa,      // of a normal x: x · 2^-exponent(x), sign kept: 1 ≤ |m| < 2
+  // Outside of their domains these three give what the bits say: those of x + (1.5 · 2^fraction bits + bias), rounded,
+  // shifted left by the fraction bits; the exponent field - bias; exponent := bias.
   multiply_high,
   bit_and,
   bit_or,

@@ -122,43 +122,76 @@ std::vector<bool> scalars_under(const Body& body, const std::vector<ScalarId>& r
 namespace {
 
 // Fewer operations are cheaper than a branch.
-constexpr std::ptrdiff_t costly = 48;
+constexpr int costly = 48;
+constexpr int always = -1;  // in place of the number of a side
 
-// What `root` needs, but for the one operand of the one scalar.
-std::vector<bool> needed_without(const Body& body, ScalarId root, ScalarId user, std::size_t operand) {
-  std::vector<bool> needed(body.scalars.size(), false);
-  needed[static_cast<std::size_t>(root)] = true;
-  for (std::size_t id = body.scalars.size(); id-- > 0;) {
-    if (!needed[id]) continue;
-    std::vector<ScalarId> operands = operands_of(body.scalars[id]);
-    if (static_cast<ScalarId>(id) == user) operands.erase(operands.begin() + static_cast<std::ptrdiff_t>(operand));
-    for (ScalarId one : operands) needed[static_cast<std::size_t>(one)] = true;
+// The sides of a body's selects as a tree: a side stands in the side that alone needs its select.
+class Sides {
+ public:
+  int add(ScalarId select, int parent) {
+    sides_.push_back({select, parent, parent == always ? 0 : side(parent).depth + 1, 0});
+    return static_cast<int>(sides_.size()) - 1;
   }
-  return needed;
-}
+  // The innermost side that both stand in.
+  int common(int a, int b) const {
+    while (a != b) (depth(a) >= depth(b) ? a : b) = side(depth(a) >= depth(b) ? a : b).parent;
+    return a;
+  }
+  void count_operation(int number) {
+    if (number != always) ++side(number).operations;
+  }
+  // Of each side the select that computes it only where it is wanted: its own, or that of a side around it, or none.
+  // Of one select's sides one waits, the other is computed.
+  std::vector<ScalarId> waiting() {
+    for (std::size_t s = sides_.size(); s-- > 0;) {  // what stands in a side was added behind it
+      if (sides_[s].parent != always) side(sides_[s].parent).operations += sides_[s].operations;
+    }
+    std::vector<ScalarId> waiting;
+    std::set<ScalarId> taken;
+    for (const Side& one : sides_) {
+      const bool waits = one.operations >= costly && taken.insert(one.select).second;
+      const ScalarId around = one.parent == always ? no_scalar : waiting[static_cast<std::size_t>(one.parent)];
+      waiting.push_back(waits ? one.select : around);
+    }
+    return waiting;
+  }
+
+ private:
+  struct Side {
+    ScalarId select;
+    int parent, depth, operations;
+  };
+  Side& side(int number) { return sides_[static_cast<std::size_t>(number)]; }
+  const Side& side(int number) const { return sides_[static_cast<std::size_t>(number)]; }
+  int depth(int number) const { return number == always ? -1 : side(number).depth; }
+
+  std::vector<Side> sides_;
+};
 
 }  // namespace
 
 std::vector<ScalarId> costly_sides(const Body& body, ScalarId root) {
-  const std::vector<bool> needed = scalars_under(body, {root});
-  std::vector<ScalarId> side_of(body.scalars.size());
-  for (std::size_t id = 0; id < side_of.size(); ++id) side_of[id] = needed[id] ? no_scalar : static_cast<ScalarId>(id);
-  for (std::size_t id = body.scalars.size(); id-- > 0;) {  // outer selects stand behind those inside their sides
+  std::vector<std::optional<int>> home(body.scalars.size());  // the innermost side that alone needs the scalar
+  home[static_cast<std::size_t>(root)] = always;
+  Sides sides;
+  for (std::size_t id = body.scalars.size(); id-- > 0;) {  // operands stand before users
+    if (!home[id]) continue;
     const auto* apply = std::get_if<Apply>(&body.scalars[id].node);
-    if (!needed[id] || !apply || apply->op != Op::select || static_cast<std::ptrdiff_t>(id) < costly) continue;
-    for (std::size_t side = 1; side <= 2; ++side) {
-      const std::vector<bool> others = needed_without(body, root, static_cast<ScalarId>(id), side);
-      const auto is_exclusive = [&](std::size_t one) { return needed[one] && !others[one]; };
-      std::ptrdiff_t operations = 0;
-      for (std::size_t one = 0; one < id; ++one) {
-        operations += is_exclusive(one) && std::holds_alternative<Apply>(body.scalars[one].node) ? 1 : 0;
-      }
-      if (operations < costly) continue;
-      for (std::size_t one = 0; one < id; ++one) {
-        if (is_exclusive(one)) side_of[one] = static_cast<ScalarId>(id);
-      }
-      break;  // one side waits, the other is computed
+    if (apply) sides.count_operation(*home[id]);
+    const std::vector<ScalarId> operands = operands_of(body.scalars[id]);
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      const bool is_side = apply && apply->op == Op::select && i > 0;
+      const int user = is_side ? sides.add(static_cast<ScalarId>(id), *home[id]) : *home[id];
+      std::optional<int>& known = home[static_cast<std::size_t>(operands[i])];
+      known = known ? sides.common(*known, user) : user;
     }
+  }
+  const std::vector<ScalarId> waiting = sides.waiting();
+  std::vector<ScalarId> side_of;
+  for (std::size_t id = 0; id < home.size(); ++id) {
+    side_of.push_back(!home[id]             ? static_cast<ScalarId>(id)
+                      : *home[id] == always ? no_scalar
+                                            : waiting[static_cast<std::size_t>(*home[id])]);
   }
   return side_of;
 }

@@ -136,8 +136,7 @@ void store_scattered(Builder& builder, const Place& place, Value* value, Value* 
   }
 }
 
-// -- masks that are known now
-// ------------------------------------------------------------------------------------------
+// -- masks that are known now -----------------------------------------------------------------------------------------
 
 // How many lanes run when it is known that just the first ones do; -1: it is not.
 int known_lanes(const Place& place, Value* mask) {

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <map>
 #include <mutex>
 #include <set>
@@ -22,6 +21,7 @@
 #include "codegen/llvm/optimise.h"
 #include "codegen/llvm/target.h"
 #include "codegen/partition.h"
+#include "codegen/stopwatch.h"
 #include "ir/match.h"
 
 namespace descent::codegen {
@@ -41,20 +41,6 @@ std::int64_t code_bytes_of(const llvm::MemoryBuffer& buffer) {
   }
   return bytes;
 }
-
-class Stopwatch {
- public:
-  // Seconds since the last call, or since the beginning.
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> passed = now - last_;
-    last_ = now;
-    return passed.count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
 
 // Calls work(0) … work(count - 1), on so many threads at most; this one works too, and alone when the system grants
 // none.

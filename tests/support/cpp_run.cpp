@@ -5,48 +5,24 @@
 #include <stdlib.h>
 
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <future>
 
 #include "codegen/cpp.h"
+#include "tests/support/data.h"
 #include "tests/support/text_file.h"
 
 namespace descent::test {
 namespace {
 
-namespace fs = std::filesystem;
+using data::test::Folder;
 
 Diagnostic failure(const std::string& message) { return {"cpp-test", {}, message, {}}; }
 
-// A folder that is gone when the library is loaded.
-class Workshop {
- public:
-  Workshop() {
-    std::string name = (fs::temp_directory_path() / "descent-cpp-XXXXXX").string();
-    path_ = mkdtemp(name.data()) == nullptr ? fs::path() : fs::path(name);
-  }
-  ~Workshop() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Workshop(const Workshop&) = delete;
-  Workshop& operator=(const Workshop&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
-
-void write(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
-}
-
 // Warnings are errors: the printed program has none.
-std::string command_line(const CppCompiler& compiler, const Workshop& workshop) {
+std::string command_line(const CppCompiler& compiler, const Folder& folder) {
   return fmt::format("{} -std=c++17 -ffp-contract=off -Wall -Wextra -Werror {} -fPIC -shared {} -o {} > {} 2>&1",
-                     compiler.command, compiler.flags, workshop.file("program.cpp"), workshop.file("program.so"),
-                     workshop.file("log"));
+                     compiler.command, compiler.flags, folder.path("program.cpp"), folder.path("program.so"),
+                     folder.path("log"));
 }
 
 }  // namespace
@@ -75,14 +51,14 @@ Result<std::unique_ptr<CppLibrary>> CppLibrary::make(const loop::Program& progra
 
 Result<std::unique_ptr<CppLibrary>> CppLibrary::make_of_text(const loop::Program& program, const std::string& text,
                                                              const CppCompiler& compiler) {
-  const Workshop workshop;
-  write(workshop.file("program.cpp"), text);
-  write(workshop.file(std::string(codegen::cpp_header_name)), codegen::cpp_header());
-  const std::string command = command_line(compiler, workshop);
+  const Folder folder;
+  folder.write("program.cpp", text);
+  folder.write(std::string(codegen::cpp_header_name), codegen::cpp_header());
+  const std::string command = command_line(compiler, folder);
   if (std::system(command.c_str()) != 0) {
-    return failure(fmt::format("{}\n{}", command, read_text(workshop.file("log")).substr(0, 4000)));
+    return failure(fmt::format("{}\n{}", command, read_text(folder.path("log")).substr(0, 4000)));
   }
-  void* handle = dlopen(workshop.file("program.so").c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* handle = dlopen(folder.path("program.so").c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return failure(dlerror());
   return std::unique_ptr<CppLibrary>(new CppLibrary(program.name, handle));
 }

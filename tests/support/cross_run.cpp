@@ -4,39 +4,15 @@
 #include <stdlib.h>
 
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include "codegen/llvm.h"
+#include "tests/support/data.h"
 #include "tests/support/text_file.h"
 
 namespace descent::test {
 namespace {
 
-namespace fs = std::filesystem;
-
-// A folder that is gone when the test is done.
-class Workshop {
- public:
-  Workshop() {
-    std::string name = (fs::temp_directory_path() / "descent-cross-XXXXXX").string();
-    path_ = mkdtemp(name.data()) == nullptr ? fs::path() : fs::path(name);
-  }
-  ~Workshop() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Workshop(const Workshop&) = delete;
-  Workshop& operator=(const Workshop&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
-
-void write(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
-}
+using data::test::Folder;
 
 bool is_installed(const std::string& tool) {
   return std::system(fmt::format("command -v {} > /dev/null 2>&1", tool).c_str()) == 0;
@@ -127,20 +103,20 @@ CrossResult run_on(const CrossTarget& target, const loop::Program& program, cons
   const Result<std::string> object = codegen::emit(program, *machine, codegen::Emit::object);
   if (!object.ok()) return {render(object.errors()), {}, {}};
 
-  const Workshop workshop;
-  write(workshop.file("program.o"), *object);
-  write(workshop.file("entries.cpp"), entry_table(program));
-  write(workshop.file("request"), request(program, arena, calls));
+  const Folder folder;
+  folder.write("program.o", *object);
+  folder.write("entries.cpp", entry_table(program));
+  folder.write("request", request(program, arena, calls));
   const std::string tree = DESCENT_SOURCE_DIR;
   const std::string build = fmt::format(
       "{0} -std=c++20 -O1 -ffp-contract=off -static -I{1} {1}/tests/support/cross_harness.cpp "
       "{1}/runtime/core/threads.cpp {1}/runtime/core/float_mode.cpp {2} {3} -o {4} -pthread -lm",
-      target.compiler, tree, workshop.file("entries.cpp"), workshop.file("program.o"), workshop.file("program"));
-  if (std::string error = run_command(build, workshop.file("log")); !error.empty()) return {error, {}, {}};
-  const std::string command = fmt::format("{} {} {} {}", target.emulator, workshop.file("program"),
-                                          workshop.file("request"), workshop.file("answer"));
-  if (std::string error = run_command(command, workshop.file("log")); !error.empty()) return {error, {}, {}};
-  return answer(read_text(workshop.file("answer")), arena, calls);
+      target.compiler, tree, folder.path("entries.cpp"), folder.path("program.o"), folder.path("program"));
+  if (std::string error = run_command(build, folder.path("log")); !error.empty()) return {error, {}, {}};
+  const std::string command = fmt::format("{} {} {} {}", target.emulator, folder.path("program"),
+                                          folder.path("request"), folder.path("answer"));
+  if (std::string error = run_command(command, folder.path("log")); !error.empty()) return {error, {}, {}};
+  return answer(read_text(folder.path("answer")), arena, calls);
 }
 
 }  // namespace descent::test
