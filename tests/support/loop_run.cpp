@@ -206,7 +206,7 @@ Memory run(DescentEntry entry, std::int64_t batch, Memory memory, int threads) {
   const std::size_t size = (memory.arena.size() + 63) / 64 * 64;
   std::unique_ptr<unsigned char, decltype(&std::free)> arena(
       static_cast<unsigned char*>(std::aligned_alloc(64, size + 64)), &std::free);
-  std::memcpy(arena.get(), memory.arena.data(), memory.arena.size());
+  if (!memory.arena.empty()) std::memcpy(arena.get(), memory.arena.data(), memory.arena.size());
   const auto inputs = pointers<std::vector<Bytes>, const void*>(memory.inputs);
   const auto outputs = pointers<std::vector<Bytes>, void*>(memory.outputs);
   runtime::ThreadPool* pool = threads > 0 ? runtime::create_threads({threads, true}) : nullptr;
@@ -223,7 +223,7 @@ Memory run(DescentEntry entry, std::int64_t batch, Memory memory, int threads) {
   const DescentCall call{arena.get(), inputs.data(), outputs.data(), batch, pool == nullptr ? nullptr : &view, &turns};
   descent_run(entry, &call);
   runtime::destroy_threads(pool);
-  std::memcpy(memory.arena.data(), arena.get(), memory.arena.size());
+  if (!memory.arena.empty()) std::memcpy(memory.arena.data(), arena.get(), memory.arena.size());
   return memory;
 }
 
