@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "ir/loop_verify.h"
 #include "ir/loop_walk.h"
@@ -48,15 +49,29 @@ class DependenceCheck {
   std::vector<std::string> run() {
     if (last_ == 0) return {};  // one iteration
     block(loop_.body);
+    return reasons();
+  }
+  // Only where one access stands among the first statements of the body and the other behind them.
+  std::vector<std::string> run_between(std::size_t first) {
+    if (last_ == 0) return {};
+    const auto middle = loop_.body.begin() + static_cast<std::ptrdiff_t>(first);
+    block({loop_.body.begin(), middle});
+    before_ = std::exchange(touches_, {});
+    is_between_ = true;
+    block({middle, loop_.body.end()});
+    return reasons();
+  }
+
+ private:
+  std::vector<std::string> reasons() const {
     std::vector<std::string> reasons;
     for (const auto& [array, touches] : touches_) {
       const bool private_array = std::find(declared_.begin(), declared_.end(), array) != declared_.end();
-      if (!private_array && meets(touches)) reasons.push_back(reason(array, touches));
+      if (!private_array && meets(array, touches)) reasons.push_back(reason(array, touches));
     }
     return reasons;
   }
 
- private:
   void block(const Block& block) {
     for (const Statement& statement : block) {
       match(
@@ -99,10 +114,12 @@ class DependenceCheck {
     return result;
   }
 
-  bool meets(const std::vector<Touch>& touches) const {
-    for (const Touch& a : touches) {
+  bool meets(ArrayId array, const std::vector<Touch>& touches) const {
+    const auto before = before_.find(array);
+    if (is_between_ && before == before_.end()) return false;
+    for (const Touch& a : is_between_ ? before->second : touches) {
       for (const Touch& b : touches) {
-        if (a.is_store && !apart(a, b)) return true;
+        if ((a.is_store || (is_between_ && b.is_store)) && !apart(a, b)) return true;
       }
     }
     return false;
@@ -158,12 +175,19 @@ class DependenceCheck {
   std::vector<std::pair<VariableId, std::int64_t>> inner_;  // open loops within loop_, and their steps
   std::vector<ArrayId> declared_;                           // private to an iteration
   std::map<ArrayId, std::vector<Touch>> touches_;
+  std::map<ArrayId, std::vector<Touch>> before_;  // of the first statements, where only meetings with them count
+  bool is_between_ = false;
 };
 
 }  // namespace
 
 std::vector<std::string> why_dependent(const Kernel& kernel, const For& loop, Ranges& ranges) {
   return DependenceCheck(kernel, loop, ranges).run();
+}
+
+std::vector<std::string> why_dependent_between(const Kernel& kernel, const For& loop, std::size_t first,
+                                               Ranges& ranges) {
+  return DependenceCheck(kernel, loop, ranges).run_between(first);
 }
 
 }  // namespace descent::loop

@@ -21,6 +21,8 @@ using loop::Statement;
 
 // More than this in one kernel costs a back end more time than a call costs at run time.
 constexpr std::size_t most_temps = 512, most_parameters = 24;
+// Of a whole loop, which has no calls to make.
+constexpr std::size_t most_whole_temps = 8192;
 constexpr const char* too_large = "together they are too large";
 
 bool same_bounds(const For& a, const For& b) {
@@ -119,6 +121,13 @@ class LoopFusion {
  public:
   LoopFusion(const Kernel& kernel, Ranges ranges) : kernel_(kernel), ranges_(std::move(ranges)) {}
 
+  // Puts `second` behind `first`, its loops into those of `first` where they fit. What fits nowhere comes as early as
+  // it may: sums are set to zero before the loop that others join, and so can join it too.
+  void merge_whole(Block& first, const Block& second) {
+    carries_ = true;
+    for (const Statement& statement : second) place(first, statement);
+  }
+
   // Puts `second` behind `first`, every loop of it into a loop of `first`; the result says why one does not fit.
   std::string merge_all(Block& first, const Block& second) {
     for (const Statement& statement : second) {
@@ -133,6 +142,26 @@ class LoopFusion {
   }
 
  private:
+  // Into the first loop that takes it in, else behind what it must follow.
+  void place(Block& block, const Statement& statement) {
+    const For* loop = std::get_if<For>(&statement.node);
+    std::optional<std::pair<std::size_t, Statement>> joined;
+    std::string why_not;
+    std::size_t at = block.size();
+    for (; at > 0; --at) {
+      const For* host = loop ? std::get_if<For>(&block[at - 1].node) : nullptr;
+      if (Statement both = block[at - 1]; host && same_bounds(*host, *loop) && join(both, *host, *loop, why_not)) {
+        joined = {at - 1, std::move(both)};
+      }
+      if (!commute(block[at - 1], statement, ranges_)) break;
+    }
+    if (joined) {
+      block[joined->first] = std::move(joined->second);
+    } else {
+      block.insert(block.begin() + static_cast<std::ptrdiff_t>(at), statement);
+    }
+  }
+
   // The same, but a loop that fits nowhere stands for itself.
   void merge(Block& first, const Block& second) {
     for (const Statement& statement : second) {
@@ -168,7 +197,9 @@ class LoopFusion {
     // Whether iterations meet does not depend on how the bodies join: asked first, of the bodies side by side.
     Block guest_body = renamed(guest.body, one_variable);
     joined.body.insert(joined.body.end(), guest_body.begin(), guest_body.end());
-    const std::vector<std::string> dependent = loop::why_dependent(kernel_, joined, ranges_);
+    const std::vector<std::string> dependent =
+        carries_ ? loop::why_dependent_between(kernel_, joined, host.body.size(), ranges_)
+                 : loop::why_dependent(kernel_, joined, ranges_);
     if (dependent.empty()) {
       joined.body = host.body;
       merge(joined.body, guest_body);
@@ -182,6 +213,7 @@ class LoopFusion {
 
   const Kernel& kernel_;
   Ranges ranges_;
+  bool carries_ = false;  // loops that carry values may join
 };
 
 // -- store to load ---------------------------------------------------------------------------------------------------
@@ -371,6 +403,20 @@ void remove_parameters(LoweredKernel& lowered, const std::vector<bool>& dead) {
   lowered.buffers = std::move(buffers);
 }
 
+Ranges open_ranges(const std::vector<Range>& indices, std::int64_t largest_batch) {
+  Ranges ranges(largest_batch);
+  for (std::size_t i = 0; i < indices.size(); ++i) ranges.open(static_cast<loop::VariableId>(i), indices[i]);
+  return ranges;
+}
+
+LoweredKernel with_body(LoweredKernel lowered, Block body) {
+  Kernel& kernel = lowered.kernel;
+  kernel.body = std::move(body);
+  std::vector<std::string> open(kernel.variables.begin(), kernel.variables.begin() + kernel.indices);
+  name_apart(kernel, kernel.body, open);
+  return lowered;
+}
+
 }  // namespace
 
 Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::vector<Range>& indices,
@@ -384,16 +430,21 @@ Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::
   if (kernel.temps.size() > most_temps || joined.lowered.buffers.size() > most_parameters) {
     return {std::nullopt, too_large};
   }
-  Ranges ranges(largest_batch);
-  for (std::size_t i = 0; i < indices.size(); ++i) ranges.open(static_cast<loop::VariableId>(i), indices[i]);
   Block body = kernel.body;
-  if (std::string why_not = LoopFusion(kernel, std::move(ranges)).merge_all(body, joined.second); !why_not.empty()) {
+  LoopFusion fusion(kernel, open_ranges(indices, largest_batch));
+  if (std::string why_not = fusion.merge_all(body, joined.second); !why_not.empty()) {
     return {std::nullopt, std::move(why_not)};
   }
-  kernel.body = std::move(body);
-  std::vector<std::string> open(kernel.variables.begin(), kernel.variables.begin() + kernel.indices);
-  name_apart(kernel, kernel.body, open);
-  return {std::move(joined.lowered), {}};
+  return {with_body(std::move(joined.lowered), std::move(body)), {}};
+}
+
+std::optional<LoweredKernel> fuse_whole(const LoweredKernel& first, const LoweredKernel& second,
+                                        const std::vector<Range>& indices, std::int64_t largest_batch) {
+  if (first.kernel.temps.size() + second.kernel.temps.size() > most_whole_temps) return std::nullopt;
+  Joined joined = Joiner(first, second).join();
+  Block body = joined.lowered.kernel.body;
+  LoopFusion(joined.lowered.kernel, open_ranges(indices, largest_batch)).merge_whole(body, joined.second);
+  return with_body(std::move(joined.lowered), std::move(body));
 }
 
 void forward_stores(LoweredKernel& lowered, const std::function<bool(loop::BufferId)>& is_private) {

@@ -29,6 +29,12 @@ struct Fusion {
 Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::vector<Range>& indices,
             std::int64_t largest_batch);
 
+// The two as one kernel whatever their loops: what fits nowhere stands for itself, as early as it may. Loops that carry
+// values from iteration to iteration join too, so fewer of them can be told to be parallel: of a whole loop, which has
+// no threads. No kernel when together they are too large.
+std::optional<LoweredKernel> fuse_whole(const LoweredKernel& first, const LoweredKernel& second,
+                                        const std::vector<Range>& indices, std::int64_t largest_batch);
+
 // What a store has just written is not loaded again. Then, of buffers that `is_private` says nobody else sees, those
 // that are no longer loaded are not written either and are parameters no more.
 void forward_stores(LoweredKernel& lowered, const std::function<bool(loop::BufferId)>& is_private);

@@ -86,7 +86,17 @@ std::string KernelList::why_crowded(const Entry& host, const Candidate& guest) {
   return {};
 }
 
+std::string KernelList::join_unrolled(Entry& host, const std::vector<Axis>& scans, const Candidate& guest) {
+  if (host.is_unrolled != guest.is_unrolled) return "one of them spells out every point";
+  std::optional<LoweredKernel> whole = fuse_whole(host.lowered, guest.lowered, indices_of(scans), largest_batch_);
+  if (!whole) return "together they are too large";
+  host.lowered = std::move(*whole);
+  host.add(guest);
+  return {};
+}
+
 std::string KernelList::join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest) {
+  if (host.is_unrolled || guest.is_unrolled) return join_unrolled(host, scans, guest);
   if (!worthwhile(host.lowered, guest.lowered)) return share_nothing;
   if (std::string crowded = why_crowded(host, guest); !crowded.empty()) return crowded;
   const auto attempt = [&](const LoweredKernel& kernel) -> std::string {
@@ -138,6 +148,7 @@ void KernelList::call(Steps& steps, const std::vector<Axis>& scans, Candidate ca
   steps.push_back(std::move(call));
   entries_.push_back({std::move(candidate.lowered), std::move(candidate.tiling), {}, {}, std::move(apart), {}});
   entries_.back().add(candidate);
+  entries_.back().is_unrolled = candidate.is_unrolled;
 }
 
 bool KernelList::can_move_down(const Steps& steps, std::size_t place) {

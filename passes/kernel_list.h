@@ -23,6 +23,7 @@ struct Candidate {
   std::function<std::optional<LoweredKernel>(const Tiling&)> with_tiling;
   const Node* node = nullptr;  // whose value it computes or copies
   bool is_copy = false;
+  bool is_unrolled = false;  // Schedule::unrolled: joins others of its kind whatever their loops
 };
 
 class KernelList {
@@ -50,8 +51,10 @@ class KernelList {
     void add(const Candidate& part) { (part.is_copy ? copied : nodes).push_back(part.node); }
     std::vector<std::pair<std::size_t, std::string>> apart;  // from which other entry, and why
     std::string name;                                        // once it has one
+    bool is_unrolled = false;
   };
   // Why the guest did not join; nothing when it did.
+  std::string join_unrolled(Entry& host, const std::vector<Axis>& scans, const Candidate& guest);
   std::string join(Entry& host, const std::vector<Axis>& scans, const Candidate& guest);
   static bool worthwhile(const LoweredKernel& host, const LoweredKernel& guest);
   static std::string why_crowded(const Entry& host, const Candidate& guest);

@@ -75,9 +75,9 @@ class ModelLowering {
 
   Result<loop::Program> run(std::vector<FusedCall>* calls) {
     for (const Graph& entry : model_.entries) lower_entry(entry);
-    const std::optional<Graph> whole = options_.whole_loop ? whole_loop(model_, options_.largest_batch) : std::nullopt;
-    if (whole && wrong_.empty()) {
-      lower_entry(*whole);
+    if (options_.whole_loop && wrong_.empty()) whole_ = whole_loop(model_, options_.largest_batch);
+    if (whole_) {
+      lower_entry(whole_->graph);
       program_.entries.back().turns = true;
     }
     if (!wrong_.empty()) return wrong_;
@@ -283,12 +283,16 @@ class ModelLowering {
     Home home = home_for(frame, node.results[0]);
     SweepJob job = job_for(frame, sweep, value.type, home, value.name.empty() ? "sweep" : value.name);
     job.origin = node.origin;
-    emit(frame, job, plan(sweep, frame, value.type, home), node, false);
+    emit(frame, job, plan(sweep, frame, value.type, home, &node), node, false);
   }
-  Schedule plan(const Sweep& sweep, const Frame& frame, const TensorType& type, const Home& result) const {
+  Schedule plan(const Sweep& sweep, const Frame& frame, const TensorType& type, const Home& result,
+                const Node* node = nullptr) const {
     const Layouts layouts{buffer(result.buffer).panel,
                           [&](ValueId value) { return buffer(frame.homes.at(value).buffer).panel; }};
-    return schedule(sweep, *frame.graph, type, options_.machine, lanes_of(options_), options_.largest_batch, layouts);
+    const Schedule found =
+        schedule(sweep, *frame.graph, type, options_.machine, lanes_of(options_), options_.largest_batch, layouts);
+    if (!whole_ || frame.graph != &whole_->graph || !whole_->is_spelled_out || found.lanes == 1) return found;
+    return unrolled(sweep, node ? whole_->rows_of(*node) : std::nullopt, type.shape, found);
   }
 
   void lower_draw(Frame& frame, const Node& node, const Random& random) {
@@ -298,6 +302,7 @@ class ModelLowering {
                           {},
                           {},
                           &node,
+                          false,
                           false});
   }
 
@@ -319,7 +324,7 @@ class ModelLowering {
       return lowered;
     };
     emit(frame, Candidate{lower_sweep(job, schedule), tiling_of(*job.sweep, schedule, job.type.shape), with_tiling,
-                          &node, is_copy});
+                          &node, is_copy, schedule.unrolled.has_value()});
   }
   void emit(Frame& frame, Candidate candidate) {
     Kernel& kernel = candidate.lowered.kernel;
@@ -437,6 +442,7 @@ class ModelLowering {
   UniqueNames buffer_names_, kernel_names_;
   KernelList kernels_;
   Panels panels_;
+  std::optional<WholeLoop> whole_;
   std::map<ValueId, Home> next_aside_;
   Diagnostics wrong_;
   std::map<const Graph*, std::vector<NodeId>> last_uses_;

@@ -26,6 +26,11 @@ struct Packing {
   bool turns = false, turns_left = false;
 };
 
+struct Unrolled {
+  std::optional<AxisId>
+      rows;  // side by side in lanes, around all other axes: whole blocks of lane_count, then the rest
+};
+
 struct Schedule {
   std::vector<AxisId> free;      // land alone: any order, any thread; the vector and row axes are not repeated here
   std::vector<AxisId> serial;    // reduced, or meeting in the landing: in box order
@@ -41,6 +46,7 @@ struct Schedule {
   bool masks_rest = false;        // what fills no tile of `vector` runs in masked lanes, else in narrower tiles
   std::optional<Packing> packing;
   bool scatters = false;
+  std::optional<Unrolled> unrolled;  // every point spelled out, of a whole loop; of the rest only free and serial count
 };
 
 // A schedule by the dimensions of the result: what another sweep needs to run over the same tiles.

@@ -9,14 +9,31 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "ir/graph.h"
+#include "passes/schedule.h"
 
 namespace descent {
 
 inline constexpr const char* whole_loop_entry = "steps";
 
+struct WholeLoop {
+  Graph graph;
+  // Per node: the axis that was batch, if it is a sweep with one such axis; whether it is one with any.
+  std::vector<std::optional<AxisId>> rows;
+  std::vector<bool> runs_over_batch;
+  bool is_spelled_out = false;  // every sweep over rows can be, see below
+
+  std::optional<AxisId> rows_of(const Node& node) const {
+    return rows[static_cast<std::size_t>(&node - graph.nodes.data())];
+  }
+};
 // `model`: ordered (passes/order.h). Nothing when it has no step, or one that is too large.
-std::optional<Graph> whole_loop(const Model& model, std::int64_t largest_batch);
+std::optional<WholeLoop> whole_loop(const Model& model, std::int64_t largest_batch);
+
+// The schedule, with every point of the sweep spelled out where they are few: rows side by side in lanes, so that
+// sweeps over them join into one loop and what they hand on stays in registers.
+Schedule unrolled(const Sweep& sweep, std::optional<AxisId> rows, const Shape& result, const Schedule& schedule);
 
 }  // namespace descent

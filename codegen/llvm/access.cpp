@@ -91,6 +91,22 @@ Value* load_contiguous(Builder& builder, const Place& place, Value* guard, llvm:
   return builder.CreateMaskedLoad(type, place.address, alignment_of(place), guard, otherwise);
 }
 
+// Of two vectors that overlap in one element, so that nothing is touched behind the last one.
+Value* load_every_second(Builder& builder, const Place& place) {
+  const int last = place.lanes - 1;
+  const auto load = [&](int from) {
+    Value* address = builder.CreateGEP(element_of(builder, place), place.address,
+                                       builder.getInt64(static_cast<std::uint64_t>(from)));
+    return builder.CreateAlignedLoad(lanes_of(builder, place), address, alignment_of(place));
+  };
+  Value *low = load(0), *high = load(last);
+  llvm::SmallVector<int, 16> which;
+  for (int lane = 0; lane < place.lanes; ++lane) {
+    which.push_back(2 * lane <= last ? 2 * lane : place.lanes + 2 * lane - last);
+  }
+  return builder.CreateShuffleVector(low, high, which);
+}
+
 // Lanes that are off read a constant: a mask would become a branch for each lane where the processor has no gather.
 Value* load_scattered(Builder& builder, const Place& place, Value* guard, llvm::Constant* otherwise) {
   llvm::Type* type = lanes_of(builder, place);
@@ -102,6 +118,7 @@ Value* load_scattered(Builder& builder, const Place& place, Value* guard, llvm::
     }
     return builder.CreateMaskedGather(type, addresses, alignment_of(place));
   }
+  if (place.lane_stride == 2 && place.lanes >= 4 && !place.inside) return load_every_second(builder, place);
   Value* gathered = llvm::PoisonValue::get(type);
   for (int lane = 0; lane < place.lanes; ++lane) {
     Value* one =

@@ -22,6 +22,16 @@ using llvm::Value;
 // Beyond this many copies of a body an `unrolled` loop is left rolled: no cache holds such code.
 constexpr std::int64_t most_unrolled = 1024;
 
+bool has_masks(const loop::Block& block) {
+  bool found = false;
+  loop::for_each_statement(block, [&](const loop::Statement& statement) {
+    const auto* let = std::get_if<loop::Let>(&statement.node);
+    const auto* load = let ? std::get_if<loop::Load>(&let->value) : nullptr;
+    found = found || (load && load->guard != loop::no_temp) || std::holds_alternative<loop::If>(statement.node);
+  });
+  return found;
+}
+
 }  // namespace
 
 llvm::Function* ModuleContext::add_function(const std::string& name, llvm::ArrayRef<llvm::Type*> parameters) const {
@@ -66,6 +76,7 @@ llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& ker
   threads->setName("threads");
   if (inlined == Inlined::no) names.threads = threads;
   if (inlined == Inlined::yes) function->addFnAttr(llvm::Attribute::AlwaysInline);
+  if (inlined == Inlined::yes) emitter.use_pairs();
   emitter.emit(kernel.body);
   emitter.finish();
   return function;
@@ -262,11 +273,12 @@ std::map<loop::TempId, std::vector<Value*>> KernelEmitter::turned_loads(const lo
   return turned;
 }
 
-// No operation is wider than a register. What it would save to leave wider ones to LLVM is nothing, and what LLVM 19
+// No operation is wider than a register, or than two where one long expression after another waits for results, without
+// masks. What it would save to leave wider ones to LLVM is nothing, and what LLVM 19
 // makes of a masked load that it has to split is wrong when one half is known to be off: that half is loaded without a
 // mask.
 void KernelEmitter::emit_vector(const loop::For& loop, std::int64_t trips) {
-  const std::int64_t most = register_lanes(loop);
+  const std::int64_t most = register_lanes(loop) * (pairs_ && !has_masks(loop.body) ? 2 : 1);
   for (std::int64_t first = 0; first < trips; first += most) {
     const std::int64_t value = loop.begin.form.constant + first * loop.step;
     lanes_ = static_cast<int>(std::min(most, trips - first));

@@ -63,6 +63,8 @@ class KernelEmitter {
     llvm::Value* threads = nullptr;  // null: parallel loops run here
   };
   Names& names() { return names_; }
+  // Two registers for a vector: their operations fill each other's waits.
+  void use_pairs() { pairs_ = true; }
 
   void emit(const loop::Block& block);
   // A loop from begin to end, both i64, over `body`.
@@ -121,6 +123,7 @@ class KernelEmitter {
   llvm::IRBuilder<> builder_;
   Names names_;
   int depth_ = 0;
+  bool pairs_ = false;
   std::int64_t copies_ = 1;                      // of the code being emitted, by the unrolled loops around it
   int lanes_ = 1;                                // of the vector loop under way
   llvm::Value* mask_ = nullptr;                  // the lanes that run; null: all
