@@ -6,7 +6,8 @@
 #include "ir/combine.h"
 #include "ir/loop_builder.h"
 #include "ir/match.h"
-#include "passes/body_emitter.h"
+#include "passes/lower_unrolled.h"
+#include "passes/sweep_kernel.h"
 #include "passes/sweep_tools.h"
 #include "passes/tile_loops.h"
 
@@ -21,47 +22,23 @@ using loop::Subscript;
 using loop::TempId;
 using loop::VariableId;
 
-// The two factors of what a fused reduction adds up, none of any other. They are kept apart through the expansion: a
-// product of constants would become one constant, rounded once too often.
-std::vector<ScalarId> factors_of(const Sweep& sweep) {
-  if (!sweep.order || !sweep.order->fused) return {};
-  const Apply* product = std::get_if<Apply>(&sweep.body.scalars.back().node);
-  DESCENT_CHECK(product && product->op == Op::mul, "lower: a fused reduction whose body is no product");
-  return product->operands;
-}
-
-class SweepLowering {
+class SweepLowering : SweepKernel {
  public:
   SweepLowering(const SweepJob& job, const Schedule& schedule)
-      : job_(job),
-        sweep_(*job.sweep),
-        plan_(schedule),
-        k_(job.name, job.comment, job.origin),
-        factors_(factors_of(sweep_)),
-        body_(expand(sweep_.body, factors_)),
-        emit_(k_, job, place_),
-        loops_(k_, emit_, job, schedule, place_) {}
+      : SweepKernel(job), plan_(schedule), loops_(k_, emit_, job, schedule, place_) {}
 
   LoweredKernel run() {
-    emit_.bind(buffers_);
-    place_.assign(sweep_.axes.size(), Affine{});
-    if (plan_.unrolled) {
-      unrolled();
-    } else if (plan_.scatters) {
+    if (plan_.scatters) {
       fill();
       scatter();
     } else {
       if (!covers(sweep_, job_.type.shape)) fill();
       loops_.blocks([this] { block(); });
     }
-    return {std::move(k_).finish(), buffers_};
+    return finish();
   }
 
  private:
-  const Axis& axis(AxisId id) const { return sweep_.axes[static_cast<std::size_t>(id)]; }
-  Affine& place(AxisId id) { return place_[static_cast<std::size_t>(id)]; }
-  const Order& order() const { return *sweep_.order; }
-
   // -- one register tile ---------------------------------------------------------------------------------------------
 
   void block() {
@@ -79,55 +56,6 @@ class SweepLowering {
   }
   void store_tile(ArrayId total) {
     loops_.elements([&](const std::vector<Subscript>& at) { store_result(k_.load(total, at)); });
-  }
-
-  void store_point() {
-    TempId guard = emit_.guards(sweep_);
-    TempId value = emit_.body(body_, guard);
-    if (guard != loop::no_temp) value = k_.operation(Op::select, {guard, value, k_.literal(0, k_.type(value))});
-    store_result(value);
-  }
-
-  // Stores where the sweep lands; a landing outside vanishes.
-  void store_result(TempId value) {
-    std::vector<Subscript> at = emit_.landing(sweep_);
-    TempId inside = emit_.inside(sweep_.landing, at, job_.type.shape, job_.result.prefix.size());
-    inside = emit_.both(emit_.required(), inside);
-    if (inside == loop::no_temp) return k_.store(emit_.result(), at, value);
-    k_.branch(inside, [&] { k_.store(emit_.result(), at, value); });
-  }
-
-  TempId identity() { return k_.literal(identity_of(sweep_.combiner, job_.type.dtype), job_.type.dtype); }
-
-  // accumulator ⊕ the body at this point.
-  TempId join(TempId accumulator) {
-    TempId guard = emit_.guards(sweep_);
-    TempId joined;
-    if (order().fused) {
-      const TempId a = emit_.value(body_, factors_[0], guard);
-      const TempId b = emit_.value(body_, factors_[1], guard);
-      joined = k_.operation(Op::fma, {a, b, accumulator});
-    } else {
-      joined = combine(accumulator, emit_.body(body_, guard));
-    }
-    return guard == loop::no_temp ? joined : k_.operation(Op::select, {guard, joined, accumulator});
-  }
-  TempId combine(TempId a, TempId b) {
-    switch (sweep_.combiner) {
-      case Combiner::sum:
-        return k_.operation(Op::add, {a, b});
-      case Combiner::product:
-        return k_.operation(Op::mul, {a, b});
-      case Combiner::max:
-        return k_.operation(Op::max, {a, b});
-      case Combiner::min:
-        return k_.operation(Op::min, {a, b});
-      case Combiner::none:
-      case Combiner::argmax:
-        break;
-    }
-    DESCENT_CHECK(false, "lower: this combiner has no accumulator");
-    return loop::no_temp;
   }
 
   std::int64_t piece() const { return piece_of(sweep_, job_.largest_batch); }
@@ -503,95 +431,6 @@ class SweepLowering {
     return lanes;
   }
 
-  // -- every point spelled out ---------------------------------------------------------------------------------------
-
-  void unrolled() {
-    const std::optional<AxisId> rows = plan_.unrolled->rows;
-    const bool adds_rows = rows && std::count(plan_.serial.begin(), plan_.serial.end(), *rows) > 0;
-    if (adds_rows) return add_rows(*rows);
-    const auto each_result = [&] { each_point(plan_.free, [&] { store_unrolled(); }); };
-    rows ? each_row(*rows, [&](auto) { each_result(); }) : each_result();
-  }
-  void store_unrolled() {
-    if (sweep_.combiner == Combiner::none) return store_point();
-    TempId sum = identity();
-    each_point(plan_.serial, [&] { sum = join(sum); });
-    store_result(sum);
-  }
-  // Every combination of the axes' places; rows have theirs already.
-  void each_point(const std::vector<AxisId>& axes, const std::function<void()>& inside, std::size_t depth = 0) {
-    if (depth == axes.size()) return inside();
-    if (axes[depth] == plan_.unrolled->rows) return each_point(axes, inside, depth + 1);
-    for (std::int64_t i = 0; i < axis(axes[depth]).extent.size; ++i) {
-      place(axes[depth]) = Affine::of(i);
-      each_point(axes, inside, depth + 1);
-    }
-  }
-  // Rows side by side: whole blocks, then the rest, alike in every sweep, so that their loops join.
-  void each_row(AxisId rows, const std::function<void(const Affine& lane)>& inside) {
-    const std::int64_t all = axis(rows).extent.size, whole = all / lane_count * lane_count;
-    const auto block = [&](const Affine& first, std::int64_t size) {
-      side_by_side(size, [&](const Affine& lane) {
-        place(rows) = first + lane;
-        inside(lane);
-      });
-    };
-    if (whole == lane_count) {
-      block(Affine{}, lane_count);
-    } else if (whole > 0) {
-      k_.loop(LoopKind::serial, axis(rows).name, Bound::of(0), {Bound::of(whole)}, lane_count,
-              [&](VariableId first) { block(Affine::axis(first), lane_count); });
-    }
-    if (all > whole) block(Affine::of(whole), all - whole);
-  }
-  void side_by_side(std::int64_t lanes, const std::function<void(const Affine& lane)>& inside) {
-    if (lanes == 1) return inside(Affine{});
-    k_.loop(LoopKind::vector, "lane", Bound::of(lanes), [&](VariableId lane) { inside(Affine::axis(lane)); });
-  }
-
-  // The sixteen lanes of a sum over rows. Of few rows the last lanes keep the identity, and joining it changes nothing,
-  // but that a sum makes -0 of a product +0.
-  void add_rows(AxisId rows) {
-    const std::int64_t all = axis(rows).extent.size;
-    std::int64_t width = lane_count;
-    while (width / 2 >= all) width /= 2;
-    std::int64_t results = 1;
-    for (const AxisId free : plan_.free) results *= axis(free).extent.size;
-    ArrayId lanes = k_.declare("lanes", job_.type.dtype, {{results}, {width}});
-    const auto each_result = [&](const std::function<void(Affine result)>& inside) {
-      std::int64_t number = 0;
-      each_point(plan_.free, [&] { inside(Affine::of(number++)); });
-    };
-    if (all != width) {
-      side_by_side(width, [&](const Affine& lane) {
-        each_result([&](const Affine& result) { k_.store(lanes, loop::at({result, lane}), identity()); });
-      });
-    }
-    each_row(rows, [&](const Affine& lane) {
-      each_result([&](const Affine& result) {
-        const std::vector<Subscript> at = loop::at({result, lane});
-        TempId sum = join(all == width ? identity() : k_.load(lanes, at));
-        if (width < lane_count && order().fused) sum = combine(sum, identity());
-        k_.store(lanes, at, sum);
-      });
-    });
-    for (std::int64_t half = width / 2; half > 1; half /= 2) {
-      const ArrayId fold = k_.declare("fold", job_.type.dtype, {{results}, {half}});
-      side_by_side(half, [&](const Affine& lane) {
-        each_result([&](const Affine& result) {
-          k_.store(fold, loop::at({result, lane}), fold_of(lanes, result, lane, half));
-        });
-      });
-      lanes = fold;
-    }
-    each_result([&](const Affine& result) {
-      store_result(width == 1 ? k_.load(lanes, loop::at({result, Affine{}})) : fold_of(lanes, result, Affine{}, 1));
-    });
-  }
-  TempId fold_of(ArrayId lanes, const Affine& result, const Affine& lane, std::int64_t half) {
-    return combine(k_.load(lanes, loop::at({result, lane})), k_.load(lanes, loop::at({result, lane + half})));
-  }
-
   // -- argmax --------------------------------------------------------------------------------------------------------
 
   void argmax_tile() {
@@ -670,21 +509,15 @@ class SweepLowering {
     k_.branch(inside, join_there);
   }
 
-  const SweepJob& job_;
-  const Sweep& sweep_;
   const Schedule& plan_;
-  KernelBuilder k_;
-  std::vector<ScalarId> factors_;  // in body_
-  Body body_;
-  std::vector<Affine> place_;  // of each axis, over the kernel's variables
-  Affine sums_base_;           // where the block of the vector axis begins whose sums wait
-  BodyEmitter emit_;
+  Affine sums_base_;  // where the block of the vector axis begins whose sums wait
   TileLoops loops_;
-  std::vector<loop::BufferId> buffers_;
 };
 
 }  // namespace
 
-LoweredKernel lower_sweep(const SweepJob& job, const Schedule& schedule) { return SweepLowering(job, schedule).run(); }
+LoweredKernel lower_sweep(const SweepJob& job, const Schedule& schedule) {
+  return schedule.unrolled ? lower_unrolled(job, schedule) : SweepLowering(job, schedule).run();
+}
 
 }  // namespace descent
