@@ -126,7 +126,9 @@ Diagnostics lower_graph(Program::Parts& parts, const CompileOptions& options) {
   return {};
 }
 
-bool same_machine(const Machine& a, const Machine& b) { return a.triple == b.triple && a.cpu == b.cpu; }
+bool same_machine(const Machine& a, const Machine& b) {
+  return a.triple == b.triple && a.cpu == b.cpu && a.features == b.features;
+}
 
 // Whether everything behind the front end would come out as it did for `other`: Graphs that print alike are the same
 // computation, and its text, kernel comments included, is made from the same source.

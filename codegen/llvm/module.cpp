@@ -7,6 +7,7 @@
 #include "codegen/llvm/entry.h"
 #include "codegen/llvm/kernel.h"
 #include "codegen/llvm/lines.h"
+#include "codegen/llvm/supply.h"
 #include "ir/match.h"
 
 namespace descent::codegen {
@@ -43,6 +44,7 @@ class ModuleBuilder {
                 llvm::TargetMachine& target)
       : module_(std::make_unique<llvm::Module>(program.name, context)),
         machine_(machine),
+        target_(target),
         shared_{*module_, program, machine.vector_bytes},
         alignments_(alignments_of(program)),
         kernels_(program.kernels.size()) {
@@ -80,6 +82,7 @@ class ModuleBuilder {
   llvm::Module& module() { return *module_; }
 
   std::unique_ptr<llvm::Module> finish() && {
+    supply_missing(*module_, target_);
     describe_target(*module_, machine_);
     check(*module_);
     return std::move(module_);
@@ -90,6 +93,7 @@ class ModuleBuilder {
 
   std::unique_ptr<llvm::Module> module_;
   const Machine& machine_;
+  const llvm::TargetMachine& target_;
   ModuleContext shared_;
   std::vector<std::vector<llvm::Align>> alignments_;
   std::vector<llvm::Function*> kernels_;  // by id

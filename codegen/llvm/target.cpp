@@ -7,6 +7,7 @@
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/TargetParser/Host.h>
+#include <llvm/TargetParser/RISCVISAInfo.h>
 #include <llvm/TargetParser/SubtargetFeature.h>
 #include <llvm/TargetParser/Triple.h>
 #include <unistd.h>
@@ -26,6 +27,25 @@ Diagnostic error(DiagnosticId id, std::string message) { return {id, {}, std::mo
 // process over one it can't select (rounding to even on armv7 and powerpc).
 bool is_supported(const llvm::Triple& triple) {
   return triple.getArch() == llvm::Triple::x86_64 || triple.isAArch64() || triple.isRISCV64();
+}
+
+// RISC-V processors go by what they have: "rv64gcv" in place of a name. Without either the machine is what Linux
+// distributions are compiled for; LLVM's own default has no floats.
+constexpr std::string_view usual_riscv = "rv64gc";
+Diagnostics describe_riscv(Machine& machine) {
+  const std::string isa = machine.cpu.empty() ? std::string(usual_riscv) : machine.cpu;
+  if (!llvm::StringRef(isa).starts_with("rv64")) return {};
+  auto extensions = llvm::RISCVISAInfo::parseArchString(isa, /*EnableExperimentalExtension=*/false);
+  if (!extensions) {
+    return {
+        error("unknown-processor", "expected a RISC-V processor's name or its extensions, such as rv64gcv, found '" +
+                                       isa + "': " + llvm::toString(extensions.takeError()))};
+  }
+  machine.cpu = "generic-rv64";
+  llvm::SubtargetFeatures features;
+  for (const std::string& feature : (*extensions)->toFeatures()) features.AddFeature(feature);
+  machine.features = features.getString();
+  return {};
 }
 
 // LLVM reports a processor that it does not know on stderr and goes on; so names are looked up first.
@@ -54,6 +74,10 @@ Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget_of(const Machine& machi
     return unknown;
   }
   subtarget.reset(target->createMCSubtargetInfo(machine.triple, machine.cpu, machine.features));
+  if (llvm::Triple(machine.triple).isRISCV64() && !subtarget->checkFeatures("+d")) {
+    return error("unsupported-target",
+                 "expected a RISC-V processor with floats of 64 bits (D), found '" + machine.cpu + "'");
+  }
   return subtarget;
 }
 
@@ -62,6 +86,13 @@ void describe_vectors(Machine& machine, const llvm::MCSubtargetInfo& subtarget) 
   const llvm::Triple triple(machine.triple);
   machine.vector_bytes = 16;
   machine.vector_registers = triple.isAArch64() ? 32 : 16;
+  if (triple.isRISCV64()) {
+    machine.vector_registers = 32;
+    machine.vector_bytes = 4;  // scalars
+    if (subtarget.checkFeatures("+v")) machine.vector_bytes = 16;
+    if (subtarget.checkFeatures("+v,+zvl256b")) machine.vector_bytes = 32;
+    if (subtarget.checkFeatures("+v,+zvl512b")) machine.vector_bytes = 64;
+  }
   if (!triple.isX86()) return;
   if (subtarget.checkFeatures("+avx")) machine.vector_bytes = 32;
   if (subtarget.checkFeatures("+avx512f")) {
@@ -110,6 +141,9 @@ Result<Machine> named_machine(std::string_view triple, std::string_view cpu) {
   Machine machine;
   machine.triple = llvm::Triple::normalize(llvm::StringRef(triple.data(), triple.size()));
   machine.cpu = std::string(cpu);
+  if (llvm::Triple(machine.triple).isRISCV64()) {
+    if (Diagnostics errors = describe_riscv(machine); !errors.empty()) return errors;
+  }
   const Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget = subtarget_of(machine);
   if (!subtarget.ok()) return subtarget.errors();
   describe_vectors(machine, **subtarget);
@@ -125,6 +159,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machi
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(machine.triple, reason);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  if (llvm::Triple(machine.triple).isRISCV64()) options.MCOptions.ABIName = "lp64d";
   const auto level = effort == Effort::full ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::None;
   std::unique_ptr<llvm::TargetMachine> made(target->createTargetMachine(
       machine.triple, machine.cpu, machine.features, options, llvm::Reloc::PIC_, std::nullopt, level));

@@ -17,6 +17,10 @@ inline FloatControl float_control() {
   FloatControl control;
   asm volatile("mrs %0, fpcr" : "=r"(control) : : "memory");
   return control;
+#elif defined(__riscv_flen)
+  FloatControl rounding;
+  asm volatile("frrm %0" : "=r"(rounding) : : "memory");
+  return rounding;
 #else
   return 0;  // rounds as wanted unless someone has asked otherwise
 #endif
@@ -27,6 +31,8 @@ inline void set_float_control(FloatControl control) {
   __builtin_ia32_ldmxcsr(static_cast<unsigned>(control));
 #elif defined(__aarch64__)
   asm volatile("msr fpcr, %0" : : "r"(control) : "memory");
+#elif defined(__riscv_flen)
+  asm volatile("fsrm %0" : : "r"(control) : "memory");
 #else
   (void)control;
 #endif

@@ -1,52 +1,122 @@
-// Object files for other processors leave the bits that the interpreter leaves here.
+// Object files for other processors leave the bits that the interpreter leaves here: every operation, contractions,
+// random Loop programs, gradients of every kind.
 #include <catch2/catch.hpp>
 #include <random>
 
 #include "tests/support/cross_run.h"
+#include "tests/support/elf_symbols.h"
+#include "tests/support/graph_run.h"
 #include "tests/support/loop_generator.h"
 #include "tests/support/loop_kernels.h"
+#include "tests/support/loop_merge.h"
+#include "tests/support/sanitizer.h"
 
 namespace descent::test {
 namespace {
 
-// One call after another on the same arena: alone, then on forced threads with a smaller batch.
-std::string difference_on(const CrossTarget& target, const loop::Program& program, const Memory& memory) {
-  const std::int64_t smaller = (program.largest_batch + 1) / 2;
-  const CrossResult found = run_on(target, program, memory.arena,
-                                   {{"run", program.largest_batch, 0, memory.inputs, memory.outputs},
-                                    {"run", smaller, 3, memory.inputs, memory.outputs}});
-  if (!found.error.empty()) return found.error;
-  Memory expected = interpret(program, "run", program.largest_batch, memory);
-  expected = interpret(program, "run", smaller, {expected.arena, memory.inputs, memory.outputs});
-  return difference(program, "run", expected, {found.arena, memory.inputs, found.outputs.back()});
+constexpr std::int64_t largest = 6, smaller = 4;
+
+// A program with an entry `run`, and what is in memory then.
+struct Candidate {
+  loop::Program program;
+  enum class Content { random, tame } content = Content::random;
+  std::optional<Graph> graph;  // whose inputs know their ranges
+};
+
+Candidate gradient(const std::string& name) {
+  const std::string path = std::string(DESCENT_SOURCE_DIR) + "/tests/graphs/gradients/" + name + ".graph";
+  const Model model = passes_or_fail(parse_or_fail(name, in_single(read_text(path))));
+  Candidate made{lower_or_fail(model, 4, largest), Candidate::Content::tame, model.entries[0]};
+  made.program.entries = {*made.program.entry(model.entries[0].name)};
+  made.program.entries[0].name = "run";
+  return made;
 }
 
-void check_target(const CrossTarget& target) {
-  if (const std::string reason = why_not_here(target); !reason.empty()) {
-    WARN(target.triple + " is not tested: " + reason);
-    return;
+std::vector<Candidate> candidates() {
+  std::vector<Candidate> all;
+  for (std::int64_t lanes : {1, 4, 16}) all.push_back({all_operations(lanes), {}, {}});
+  all.push_back({program_of(gemm_tile(4, 16), largest), Candidate::Content::tame, {}});
+  all.push_back({program_of(lane_sum(), largest), {}, {}});
+  for (const char* name : {"attention", "batch_statistics", "convolution_strided", "lookup", "max_pool", "scan"}) {
+    all.push_back(gradient(name));
   }
-  for (std::int64_t lanes : {1, 4, 16}) {
-    INFO(lanes << " lanes");
-    const loop::Program operations = all_operations(lanes);
-    CHECK(difference_on(target, operations, random_memory(operations, "run", 3)) == "");
-  }
-  const loop::Program gemm = program_of(gemm_tile(4, 16), 7);
-  CHECK(difference_on(target, gemm, tame_memory(gemm, "run", 4)) == "");
-  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
-    INFO("seed " << seed);
+  const std::size_t wanted = all.size() + static_cast<std::size_t>(repetitions(6));
+  for (std::uint32_t seed = 1; all.size() < wanted; ++seed) {
     std::mt19937 random(seed);
-    const loop::Program program =
+    loop::Program program =
         LoopGenerator([&](int end) { return static_cast<int>(random() % static_cast<unsigned>(end)); }).program();
-    CHECK(difference_on(target, program, random_memory(program, "run", seed)) == "");
+    if (program.largest_batch == largest) all.push_back({std::move(program), {}, {}});
   }
-  const loop::Program sum = program_of(lane_sum(), 5);
-  CHECK(difference_on(target, sum, random_memory(sum, "run", 5)) == "");
+  return all;
+}
+
+// Called twice on the same memory: alone, then on forced threads with a smaller batch.
+struct Trial {
+  std::string entry;
+  Memory memory, expected;
+};
+Trial trial_of(const Candidate& candidate, const loop::Program& merged, std::size_t number) {
+  Trial trial{merged_name("run", number), {}, {}};
+  const bool is_tame = candidate.content == Candidate::Content::tame;
+  Memory& memory = trial.memory = (is_tame ? tame_memory : random_memory)(merged, trial.entry, number);
+  if (candidate.graph) {
+    const Values values = random_inputs(*candidate.graph, largest, 3);
+    const loop::Entry& entry = candidate.program.entries[0];
+    for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
+      const loop::Buffer& buffer = candidate.program.buffers[static_cast<std::size_t>(entry.inputs[i])];
+      pack(values.at(buffer.name), memory.inputs[i], strides_of(buffer.type.shape, largest));
+    }
+  }
+  trial.expected = interpret(merged, trial.entry, largest, memory);
+  trial.expected = interpret(merged, trial.entry, smaller, {trial.expected.arena, memory.inputs, memory.outputs});
+  return trial;
+}
+
+// One program of many: linking and starting an emulator takes seconds.
+struct Trials {
+  loop::Program program;
+  std::vector<Trial> trials;
+};
+Trials all_trials() {
+  const std::vector<Candidate> all = candidates();
+  std::vector<loop::Program> programs;
+  for (const Candidate& candidate : all) {
+    programs.push_back(candidate.program);
+    programs.back().largest_batch = largest;
+  }
+  Trials made{merge(programs), {}};
+  for (std::size_t i = 0; i < all.size(); ++i) made.trials.push_back(trial_of(all[i], made.program, i));
+  return made;
 }
 
 }  // namespace
 
-TEST_CASE("aarch64 gives the same bits") { check_target(aarch64_linux()); }
-TEST_CASE("x86-64 without fused multiply-add gives the same bits") { check_target(x86_64_baseline()); }
+TEST_CASE("every processor gives the bits of the interpreter here") {
+  const Trials all = all_trials();
+  for (const CrossTarget& target : targets_here()) {
+    const CrossProgram program(target, all.program);
+    for (const Trial& trial : all.trials) {
+      INFO(target.name << ", " << trial.entry);
+      const auto& [arena, inputs, outputs, turns] = trial.memory;
+      const CrossResult found =
+          program.run(arena, {{trial.entry, largest, 0, inputs, outputs}, {trial.entry, smaller, 3, inputs, outputs}});
+      if (found.faulted) continue;
+      REQUIRE(found.error == "");
+      CHECK(difference(all.program, trial.entry, trial.expected, {found.arena, inputs, found.outputs.back()}) == "");
+    }
+  }
+}
+
+TEST_CASE("an object file for any processor calls no library") {
+  const loop::Program program = all_operations(16);
+  for (const CrossTarget& target : cross_targets()) {
+    INFO(target.name);
+    const Result<Machine> machine = codegen::named_machine(target.triple, target.cpu);
+    REQUIRE(machine.ok());
+    const Result<std::string> object = codegen::emit(program, *machine, codegen::Emit::object);
+    REQUIRE(object.ok());
+    CHECK(undefined_symbols(*object) == std::set<std::string>{});
+  }
+}
 
 }  // namespace descent::test

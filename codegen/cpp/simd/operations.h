@@ -46,28 +46,22 @@ DESCENT_INLINE Vector<T, N> kept(Vector<T, N> v) {
 #endif
 }
 
-// x · y + z rounded once, where there are no fused floats: the product is exact in doubles, and a sum that is rounded
-// to odd there can be rounded again (Boldo and Melquiond 2008).
+// x · y + z rounded once, where there are no fused multiply-adds: the product is exact in doubles, and a sum that is
+// rounded to odd there may be rounded again.
 template <int N>
-__attribute__((noinline)) f32x<N> fused_in_doubles(f32x<N> x, f32x<N> y, f32x<N> z) {
-  using Words = Vector<int64_t, N>;
-  const auto product = to<double>(x) * to<double>(y);
-  const auto addend = to<double>(z);
-  const auto sum = product + addend;
-  const auto part = sum - product;
-  const auto error = (product - (sum - part)) + (addend - part);
-  const auto bits = map<int64_t, N>([](auto lanes) { return lanes_in_register(lanes); }, sum);
-  const auto is_even = (bits & Words(1)) == Words(0);
-  const auto odd = bits + select((error > 0.0) == (sum > 0.0), Words(1), Words(-1));
-  const auto rounded = select(is_even && (error < 0.0 || error > 0.0), odd, bits);
-  return to<float>(map<double, N>([](auto lanes) { return lanes; }, rounded));
+DESCENT_INLINE f32x<N> fused_in_doubles(f32x<N> x, f32x<N> y, f32x<N> z) {
+  const auto sum = [](auto a, auto b) { return sum_to_odd(lanes_in_register(a), lanes_in_register(b)); };
+  return to<float>(map<double, N>(sum, to<double>(x) * to<double>(y), to<double>(z)));
 }
 
 DESCENT_INLINE float fma(float x, float y, float z) {
-  if constexpr (has_fused_floats) return __builtin_fmaf(x, y, z);
+  if constexpr (has_fused) return __builtin_fmaf(x, y, z);
   return fused_in_doubles(f32x<2>(x), f32x<2>(y), f32x<2>(z))[0];
 }
-DESCENT_INLINE double fma(double x, double y, double z) { return __builtin_fma(x, y, z); }
+DESCENT_INLINE double fma(double x, double y, double z) {
+  if constexpr (has_fused) return __builtin_fma(x, y, z);
+  return fma(f64x<2>(x), f64x<2>(y), f64x<2>(z))[0];
+}
 DESCENT_INLINE uint32_t fma(uint32_t x, uint32_t y, uint32_t z) { return x * y + z; }
 DESCENT_INLINE int32_t fma(int32_t x, int32_t y, int32_t z) {
   return static_cast<int32_t>(fma(static_cast<uint32_t>(x), static_cast<uint32_t>(y), static_cast<uint32_t>(z)));

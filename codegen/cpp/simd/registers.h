@@ -3,7 +3,7 @@
 // DESCENT_NO_XSIMD says otherwise). Nothing here allocates, throws or needs a C++ library at run time.
 //
 // The same training gives the same bits wherever it is compiled: with -ffp-contract=off and without -ffast-math. What
-// a processor lacks is supplied (a fused multiply-add of floats in doubles), and `init` checks the compiler's word.
+// a processor lacks is supplied (a fused multiply-add above all), and `init` checks the compiler's word.
 #pragma once
 
 #include <stdint.h>
@@ -40,10 +40,10 @@ namespace {
 // -- registers
 // ---------------------------------------------------------------------------------------------------------
 
-#if defined(__FMA__) || defined(__aarch64__) || defined(__FP_FAST_FMAF)
-constexpr bool has_fused_floats = true;
+#if defined(__FMA__) || defined(__aarch64__) || defined(__riscv_flen) || defined(__FP_FAST_FMAF)
+constexpr bool has_fused = true;
 #else
-constexpr bool has_fused_floats = false;
+constexpr bool has_fused = false;
 #endif
 #if defined(__AVX512F__)
 constexpr int register_bytes = 64;
@@ -207,31 +207,6 @@ template <class R, class Function, int... I>
 DESCENT_INLINE R lane_by_lane(Function function, R a, R b, R c, Sequence<int, I...>) {
   return R{function(a[I], b[I], c[I])...};
 }
-
-DESCENT_INLINE float fused_scalar(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-DESCENT_INLINE double fused_scalar(double a, double b, double c) { return __builtin_fma(a, b, c); }
-
-struct Fused {
-  template <class R>
-  DESCENT_INLINE R operator()(R a, R b, R c) const {
-#if defined(__FMA__)
-    if constexpr (sizeof(R) == 16 && is_f32<R>) return (R)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
-    if constexpr (sizeof(R) == 16 && !is_f32<R>) return (R)_mm_fmadd_pd((__m128d)a, (__m128d)b, (__m128d)c);
-    if constexpr (sizeof(R) == 32 && is_f32<R>) return (R)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-    if constexpr (sizeof(R) == 32 && !is_f32<R>) return (R)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
-#if defined(__AVX512F__)
-    if constexpr (sizeof(R) == 64 && is_f32<R>) return (R)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-    if constexpr (sizeof(R) == 64 && !is_f32<R>) return (R)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
-#endif
-#elif defined(__aarch64__)
-    if constexpr (is_f32<R>) return (R)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
-    if constexpr (!is_f32<R>) return (R)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
-#else
-    const auto one = [](auto x, auto y, auto z) { return fused_scalar(x, y, z); };
-    return lane_by_lane(one, a, b, c, Lanes<lanes_in<R>>{});
-#endif
-  }
-};
 
 struct SquareRoot {
   template <class R>

@@ -1,7 +1,7 @@
 // Vectors of any number of lanes: a register, or two parts with lanes of their own.
 #pragma once
 
-#include "codegen/cpp/simd/registers.h"
+#include "codegen/cpp/simd/fused.h"
 
 namespace descent_generated {
 namespace {
@@ -152,11 +152,8 @@ struct Vector {
   friend DESCENT_INLINE Vector fma(Vector a, Vector b, Vector c) {
     if constexpr (!is_floating<T>) {
       return a * b + c;
-    } else if constexpr (same_type<T, float> && !has_fused_floats) {
-      if constexpr (in_register)
-        return fused_in_doubles(a, b, c);
-      else
-        return join(fma(low_part(a), low_part(b), low_part(c)), fma(high_part(a), high_part(b), high_part(c)));
+    } else if constexpr (same_type<T, float> && !has_fused) {
+      return fused_in_doubles(a, b, c);
     } else {
       return map<T, N>(
           [](auto x, auto y, auto z) {
