@@ -134,7 +134,7 @@ int run(int count, char** arguments) {
   app.require_subcommand(0, 1);
   app.get_formatter()->label("REQUIRED", "");
   int exit_code = command::done;
-  command::add_train(app, exit_code);
+  command::add_train(app, std::span(arguments, static_cast<std::size_t>(count)), exit_code);
   command::add_predict(app, exit_code);
   command::add_inspect(app, exit_code);
   command::add_check(app, exit_code);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "driver/batch_layout.h"
+#include "driver/checkpoint.h"
 #include "driver/weights.h"
 #include "fmt/format.h"
 #include "ir/loop_layout.h"
@@ -321,6 +322,7 @@ Diagnostics Trainer::save(const std::string& path) const {
 Diagnostics Trainer::load(const std::string& path, const Span& at) {
   data::Expected<data::Tensors> tensors = data::read_safetensors(path);
   if (!tensors) return {diagnostic("bad-weights", at, data::to_string(tensors.error()))};
+  *tensors = weights_of(std::move(*tensors));
   if (Diagnostics wrong = check_weights(parts_->program, path, *tensors, at); !wrong.empty()) return wrong;
   for (const auto& [name, array] : tensors->arrays) {
     if (Diagnostics wrong = set_parameter(name, array); !wrong.empty()) return wrong;

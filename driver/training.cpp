@@ -1,72 +1,51 @@
-// The training loop over a program's data.
-#include "descent/training.h"
+// The training loop over a program's data. Going on from a checkpoint is in training_checkpoint.cpp.
+#include "driver/training.h"
 
 #include <chrono>
 #include <cmath>
-#include <map>
 
-#include "driver/dataset.h"
-#include "driver/program.h"
-#include "driver/trainer.h"
 #include "fmt/format.h"
 #include "runtime/data/shuffle.h"
 
 namespace descent {
 namespace {
 
+bool is_number(const Port& port) {
+  return port.kind != Port::Kind::output && port.type.shape.empty() && is_float(port.type.dtype);
+}
+
 NamedValues named(const std::vector<Port>& ports, const std::vector<double>& values) {
   NamedValues result;
   for (const Port& port : ports) {
-    const bool numeric = port.kind != Port::Kind::output && port.type.shape.empty() && is_float(port.type.dtype);
-    if (numeric) result.emplace_back(port.name, values[result.size()]);
+    if (is_number(port)) result.emplace_back(port.name, values[result.size()]);
   }
   return result;
 }
-
-// Σ rows·value / Σ rows.
-class RowMean {
- public:
-  void add(std::span<const double> values, std::int64_t rows) {
-    sums_.resize(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) sums_[i] += static_cast<double>(rows) * values[i];
-    rows_ += rows;
-  }
-  std::vector<double> means() const {
-    std::vector<double> means = sums_;
-    for (double& mean : means) mean /= static_cast<double>(rows_);
-    return means;
-  }
-
- private:
-  std::vector<double> sums_;
-  std::int64_t rows_ = 0;
-};
 
 // The sign of a NaN tells nothing.
 std::string number_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
 }  // namespace
 
-struct Training::Parts {
-  Program program;
-  Trainer trainer;
-  const frontend::TrainBlock& block;
-  Dataset data;
-  std::optional<Dataset> test;
-  std::optional<Batcher> batches, test_batches;
-  std::int64_t epochs_done = 0;
-  std::int64_t steps_at_once = 1;
+void RowMean::add(std::span<const double> values, std::int64_t count) {
+  sums.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i] += static_cast<double>(count) * values[i];
+  rows += count;
+}
 
-  const Dataset& evaluated() const { return test ? *test : data; }
-  Batcher& evaluated_batches() { return test ? *test_batches : *batches; }
-  Result<NamedValues> evaluate(const Dataset& set, Batcher& rows_of);
-  std::int64_t batch() const { return program.largest_batch(); }
-  std::int64_t steps_per_epoch() const { return (data.rows + batch() - 1) / batch(); }
+std::vector<double> RowMean::means() const {
+  std::vector<double> means = sums;
+  for (double& mean : means) mean /= static_cast<double>(rows);
+  return means;
+}
 
-  Diagnostics start();
-  Diagnostics check_losses(std::span<const double> losses) const;
-  Result<NamedValues> finish(const NamedValues& joined);
-};
+std::vector<std::string> Training::Parts::losses() const {
+  std::vector<std::string> names;
+  for (const Port& port : program.outputs("step")) {
+    if (is_number(port)) names.push_back(port.name);
+  }
+  return names;
+}
 
 // Initial weights: drawn, or from a file.
 Diagnostics Training::Parts::start() {
@@ -152,12 +131,21 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
   }
   Result<Trainer> trainer = Trainer::create(program, options.trainer);
   if (!trainer) return trainer.errors();
-  auto parts = std::make_unique<Parts>(
-      Parts{program, std::move(*trainer), *block, std::move(*data), std::move(test), {}, {}, 0, 1});
+  auto parts = std::make_unique<Parts>(Parts{.program = program,
+                                             .trainer = std::move(*trainer),
+                                             .block = *block,
+                                             .data = std::move(*data),
+                                             .test = std::move(test),
+                                             .batches = {},
+                                             .test_batches = {},
+                                             .epoch = {},
+                                             .order = {},
+                                             .traits = {}});
   parts->steps_at_once = parts->trainer.parts().steps_at_once(row_bytes(parts->data) * parts->batch());
   parts->batches.emplace(parts->data, parts->batch() * parts->steps_at_once);
   if (parts->test) parts->test_batches.emplace(*parts->test, parts->batch());
-  if (Diagnostics wrong = parts->start(); !wrong.empty()) return wrong;
+  const bool anew = options.checkpoint.empty();
+  if (Diagnostics wrong = anew ? parts->start() : parts->go_on(options.checkpoint); !wrong.empty()) return wrong;
   return Training(std::move(parts));
 }
 
@@ -170,48 +158,59 @@ std::int64_t Training::rows() const { return parts_->data.rows; }
 std::int64_t Training::test_rows() const { return parts_->test ? parts_->test->rows : 0; }
 std::int64_t Training::steps_per_epoch() const { return parts_->steps_per_epoch(); }
 
-Result<EpochReport> Training::run_epoch(const Progress& progress) {
-  Parts& parts = *parts_;
-  const auto start = std::chrono::steady_clock::now();
-  std::vector<std::int64_t> order;
-  if (parts.block.shuffle) {
-    order = data::permutation(parts.data.rows, static_cast<std::uint64_t>(parts.block.seed),
-                              static_cast<std::uint64_t>(parts.epochs_done));
+Diagnostics Training::Parts::take_steps(const Progress& progress, const Pause& pause) {
+  if (block.shuffle && order.empty()) {
+    order =
+        data::permutation(data.rows, static_cast<std::uint64_t>(block.seed), static_cast<std::uint64_t>(epochs_done));
   }
-  RowMean mean;
   Diagnostics wrong;
-  for (std::int64_t begin = 0; begin < parts.data.rows && wrong.empty();) {
-    const std::int64_t left = parts.data.rows - begin;
-    const std::int64_t rows = std::min(parts.batch(), left);
-    const std::int64_t steps = std::clamp<std::int64_t>(left / rows, 1, parts.steps_at_once);
-    const auto feeds = parts.block.shuffle
-                           ? parts.batches->take(std::span(order).subspan(static_cast<std::size_t>(begin),
-                                                                          static_cast<std::size_t>(steps * rows)))
-                           : parts.batches->take(begin, steps * rows);
+  while (!at_end() && wrong.empty() && !(pause && pause())) {
+    const std::int64_t begin = epoch.losses.rows, left = data.rows - begin;
+    const std::int64_t rows = std::min(batch(), left);
+    const std::int64_t steps = std::clamp<std::int64_t>(left / rows, 1, steps_at_once);
+    const auto feeds = block.shuffle ? batches->take(std::span(order).subspan(static_cast<std::size_t>(begin),
+                                                                              static_cast<std::size_t>(steps * rows)))
+                                     : batches->take(begin, steps * rows);
     const auto note = [&](std::span<const double> losses) {
-      wrong = parts.check_losses(losses);
+      wrong = check_losses(losses);
       if (!wrong.empty()) return false;
-      mean.add(losses, rows);
-      begin += rows;
-      if (progress) progress((begin + parts.batch() - 1) / parts.batch(), losses.empty() ? 0 : losses[0]);
+      epoch.losses.add(losses, rows);
+      if (progress) progress((epoch.losses.rows + batch() - 1) / batch(), losses.empty() ? 0 : losses[0]);
       return true;
     };
-    if (Diagnostics failed = parts.trainer.parts().train(steps, rows, feeds, note); !failed.empty()) return failed;
+    if (Diagnostics failed = trainer.parts().train(steps, rows, feeds, note); !failed.empty()) return failed;
   }
-  if (!wrong.empty()) return wrong;
+  return wrong;
+}
+
+Result<std::optional<EpochReport>> Training::run_epoch(const Progress& progress, const Pause& pause) {
+  Parts& parts = *parts_;
+  const auto start = std::chrono::steady_clock::now();
+  if (Diagnostics wrong = parts.take_steps(progress, pause); !wrong.empty()) return wrong;
+  parts.epoch.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!parts.at_end()) return std::optional<EpochReport>();
   ++parts.epochs_done;
   EpochReport report;
   report.epoch = parts.epochs_done;
   report.step = parts.trainer.steps_taken();
-  report.losses = named(parts.program.outputs("step"), mean.means());
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.losses = named(parts.program.outputs("step"), parts.epoch.losses.means());
+  report.seconds = parts.epoch.seconds;
+  parts.epoch = {};
+  parts.order.clear();
   const bool is_due = parts.epochs_done % std::max<std::int64_t>(1, parts.block.report) == 0 || done();
   if (is_due) {
     Result<NamedValues> values = evaluate();
     if (!values) return values.errors();
     report.evaluation = std::move(*values);
   }
-  return report;
+  return std::optional(std::move(report));
+}
+
+Result<EpochReport> Training::run_epoch(const Progress& progress) {
+  Result<std::optional<EpochReport>> report = run_epoch(progress, {});
+  if (!report) return report.errors();
+  DESCENT_CHECK(report->has_value(), "an epoch paused that nobody asked to");
+  return std::move(**report);
 }
 
 Result<NamedValues> Training::evaluate() { return parts_->evaluate(parts_->evaluated(), parts_->evaluated_batches()); }

@@ -1,7 +1,7 @@
 // Compares a weights file with the states a model declares.
 #include "driver/weights.h"
 
-#include <algorithm>
+#include <set>
 
 #include "driver/batch_layout.h"
 #include "driver/program.h"
@@ -26,29 +26,28 @@ std::vector<StateDeclaration> states_of(const Program& program) {
   return states;
 }
 
-Diagnostics check_weights(const Program& program, const std::string& path, const data::Tensors& tensors,
-                          const Span& at) {
-  const std::vector<StateDeclaration> states = states_of(program);
-  const auto saved_state = [&](const std::string& name) {
-    return std::find_if(states.begin(), states.end(),
-                        [&](const StateDeclaration& state) { return is_saved(state) && state.name == name; });
-  };
-  std::vector<std::string> missing;
-  std::vector<std::string> unknown;
+WantedTensor wanted(const Program& program, const StateDeclaration& state) {
+  return {state.name, to_string(state.type), actual_shape(state.type.shape, program.largest_batch())};
+}
+
+Diagnostics check_tensors(const std::vector<WantedTensor>& wanted, const Program& program, const std::string& path,
+                          const data::Tensors& tensors, const Span& at) {
+  std::vector<std::string> missing, unknown;
+  std::set<std::string> names;
   Diagnostics wrong;
-  for (const StateDeclaration& state : states) {
-    if (!is_saved(state)) continue;
-    const auto found = tensors.arrays.find(state.name);
+  for (const WantedTensor& tensor : wanted) {
+    names.insert(tensor.name);
+    const auto found = tensors.arrays.find(tensor.name);
     if (found == tensors.arrays.end()) {
-      missing.push_back(state.name);
-    } else if (found->second.shape != actual_shape(state.type.shape, program.largest_batch())) {
+      missing.push_back(tensor.name);
+    } else if (found->second.shape != tensor.shape || (tensor.dtype && found->second.dtype != tensor.dtype)) {
       wrong.push_back(diagnostic("shape-mismatch", at,
-                                 fmt::format("'{}' is {} in model '{}' but {} in '{}'", state.name,
-                                             to_string(state.type), program.name(), describe(found->second), path)));
+                                 fmt::format("'{}' is {} in model '{}' but {} in '{}'", tensor.name, tensor.type,
+                                             program.name(), describe(found->second), path)));
     }
   }
   for (const auto& [name, array] : tensors.arrays) {
-    if (saved_state(name) == states.end()) unknown.push_back(name);
+    if (!names.contains(name)) unknown.push_back(name);
   }
   for (const std::string& name : missing) {
     if (wrong.size() >= most_diagnostics) break;
@@ -63,6 +62,15 @@ Diagnostics check_weights(const Program& program, const std::string& path, const
                    did_you_mean(name, missing)));
   }
   return wrong;
+}
+
+Diagnostics check_weights(const Program& program, const std::string& path, const data::Tensors& tensors,
+                          const Span& at) {
+  std::vector<WantedTensor> all;
+  for (const StateDeclaration& state : states_of(program)) {
+    if (is_saved(state)) all.push_back(wanted(program, state));
+  }
+  return check_tensors(all, program, path, tensors, at);
 }
 
 }  // namespace descent

@@ -1,6 +1,7 @@
 // What a weights file must hold to fit a model.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,20 @@ std::vector<StateDeclaration> states_of(const Program& program);
 // Whether a weights file holds it: everything but what belongs to the optimizer.
 inline bool is_saved(const StateDeclaration& state) { return state.role != StateDeclaration::Role::optimizer; }
 
-// One diagnostic per tensor that is missing, has another shape or belongs to another model.
+// A tensor that a file must hold.
+struct WantedTensor {
+  std::string name;
+  std::string type;  // "f32[2, 3]"
+  data::Shape shape;
+  std::optional<data::DType> dtype = {};  // nothing: any whose values convert
+};
+WantedTensor wanted(const Program& program, const StateDeclaration& state);
+
+// One diagnostic per tensor that is missing, has another shape or type, or is not wanted.
+Diagnostics check_tensors(const std::vector<WantedTensor>& wanted, const Program& program, const std::string& path,
+                          const data::Tensors& tensors, const Span& at);
+
+// The same of a weights file.
 Diagnostics check_weights(const Program& program, const std::string& path, const data::Tensors& tensors,
                           const Span& at);
 

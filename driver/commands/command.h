@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ CLI::Validator one_of(std::vector<std::string> words);
 inline constexpr std::int64_t most_threads = 1024;
 
 // A command adds itself to the application; `exit_code` receives what its run gives.
-void add_train(CLI::App& app, int& exit_code);
+void add_train(CLI::App& app, std::span<char* const> words, int& exit_code);  // the words of the command line
 void add_predict(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);

@@ -34,6 +34,7 @@ struct RunResult {
   double seconds = 0;                  // of the steps
   std::string diverged;                // what the diagnostic says; empty: it did not
   bool has_earlier_weights = false;    // it diverged, and its folder holds the weights of an earlier training
+  bool interrupted = false;            // by a signal, with epochs left
 
   const NamedValues& judged() const { return test.empty() ? training : test; }
 };

@@ -33,6 +33,12 @@ void Progress::begin(const Program& program, const Trainer& trainer) const {
   fmt::print("compiled in {:.0f} ms: parse {:.1f}, passes {:.1f}, lower {:.1f}, machine code {:.1f}\n",
              1e3 * took.total(), 1e3 * (took.parse + took.elaborate), 1e3 * took.all_passes(), 1e3 * took.lower,
              1e3 * took.machine_code());
+  if (training_.done() && training_.epochs() > 0) {
+    fmt::print("finished before: all {} epochs are done\n", training_.epochs());
+  } else if (trainer.steps_taken() > 0) {
+    fmt::print("goes on in epoch {}/{} after step {}\n", training_.epochs_done() + 1, training_.epochs(),
+               trainer.steps_taken());
+  }
   std::fflush(stdout);
 }
 

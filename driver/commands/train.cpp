@@ -1,11 +1,15 @@
 // descent train: the train blocks of a file with the values that are swept, one run after the other, each into a folder
 // of its own; of several runs one table.
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <set>
 
+#include "descent/run_folder.h"
 #include "driver/commands/command.h"
 #include "driver/commands/comparison.h"
+#include "driver/commands/interruption.h"
 #include "driver/commands/table.h"
 #include "driver/commands/training_run.h"
 #include "fmt/format.h"
@@ -20,7 +24,15 @@ struct TrainOptions {
   std::vector<std::string> sweep;  // NAME=VALUE,VALUE,…
   std::string best;
   TrainingOptions training;
+  std::string checkpoint_every = "1m";
+  CheckpointInterval interval;
+  bool resume = false;
   bool quiet = false;
+  std::vector<std::string> words;  // the command line
+
+  RunRequest request(std::string name, std::string folder, Detail detail, bool compared) const {
+    return {std::move(name), std::move(folder), detail, compared, training, interval, resume};
+  }
 };
 
 // One run: a train block with one value of everything that is swept.
@@ -56,6 +68,71 @@ Result<Program> compile(const TrainOptions& wanted, const std::string& block, co
   return like ? compile_file(wanted.model.file, *options, *like) : compile_file(wanted.model.file, *options);
 }
 
+// -- going on --------------------------------------------------------------------------------------------------------
+
+// A word as a shell reads it back.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char sign) {
+    return std::isalnum(static_cast<unsigned char>(sign)) ||
+           std::string_view("_./=,:+@%-").find(sign) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string text = "'";
+  for (const char sign : word) text += sign == '\'' ? "'\\''" : std::string(1, sign);
+  return text + "'";
+}
+
+// Says how to go on, and ends like a process that the signal ended.
+[[noreturn]] void end_interrupted(const TrainOptions& wanted) {
+  std::string line;
+  for (const std::string& word : wanted.words) line += quoted(word) + " ";
+  fmt::print(stderr, "to go on: {}{}\n", line, wanted.resume ? "" : "--resume");
+  end_by(interruption());
+}
+
+Diagnostics nothing_to_resume(const std::vector<std::string>& folders) {
+  Diagnostic missing{"missing-checkpoint",
+                     {},
+                     fmt::format("there is no checkpoint to go on from: '{}' is not there",
+                                 RunFolder::checkpoint_path(folders.front())),
+                     {}};
+  if (folders.size() > 1) missing.notes.push_back({{}, "nor has any other of the runs one"});
+  missing.notes.push_back({{}, "without --resume training begins"});
+  return {std::move(missing)};
+}
+
+// Where --resume is asked for, at least one of the runs must have been saved; else what an earlier training saved is
+// of no use any more.
+Diagnostics check_checkpoints(const TrainOptions& wanted, const std::vector<std::string>& folders) {
+  if (!wanted.resume) {
+    for (const std::string& folder : folders) RunFolder::remove_checkpoint(folder);
+    return {};
+  }
+  if (std::any_of(folders.begin(), folders.end(), RunFolder::has_checkpoint)) return {};
+  return nothing_to_resume(folders);
+}
+
+// "500": steps; "30s", "5m", "2h": time; "0": never.
+Result<CheckpointInterval> parse_interval(const std::string& text) {
+  constexpr std::int64_t most = 1'000'000'000;
+  constexpr std::pair<std::string_view, std::int64_t> units[] = {
+      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (error == std::errc() && value >= 0 && value <= most) {
+    if (unit.empty()) return CheckpointInterval{value, {}};
+    for (const auto& [name, milliseconds] : units) {
+      if (unit == name) return CheckpointInterval{0, std::chrono::milliseconds(value * milliseconds)};
+    }
+  }
+  return Diagnostic{
+      "command-line",
+      {},
+      fmt::format("--checkpoint-every wants a number of steps, or a time like 30s, 5m or 2h, found '{}'", text),
+      {}};
+}
+
 // -- one run ---------------------------------------------------------------------------------------------------------
 
 int train_alone(const TrainOptions& wanted, const std::string& block, const std::string& folder) {
@@ -63,10 +140,13 @@ int train_alone(const TrainOptions& wanted, const std::string& block, const std:
   if (!program) return fail(program.errors());
   Result<Criterion> criterion = parse_criterion(wanted.best, *program);
   if (!criterion) return fail(criterion.errors());
+  if (Diagnostics wrong = check_checkpoints(wanted, {folder}); !wrong.empty()) return fail(wrong);
   RunResult result;
-  const RunRequest request{block, folder, wanted.quiet ? Detail::quiet : Detail::full, false, wanted.training};
+  const RunRequest request = wanted.request(block, folder, wanted.quiet ? Detail::quiet : Detail::full, false);
   const Diagnostics wrong = run_training(*program, request, *criterion, result);
-  return wrong.empty() ? done : fail(wrong);
+  if (!wrong.empty()) return fail(wrong);
+  if (result.interrupted) end_interrupted(wanted);
+  return done;
 }
 
 // -- several ---------------------------------------------------------------------------------------------------------
@@ -83,6 +163,9 @@ class Runs {
     if (!criterion) return fail(criterion.errors());
     Comparison comparison(*program_, *criterion, (out_ / "comparison.jsonl").string());
     const std::vector<Plan> plans = all_plans();
+    std::vector<std::string> folders;
+    for (const Plan& plan : plans) folders.push_back(plan.folder);
+    if (Diagnostics wrong = check_checkpoints(wanted_, folders); !wrong.empty()) return fail(wrong);
     for (std::size_t i = 0; i < plans.size(); ++i) {
       if (Diagnostics wrong = run(plans[i], i + 1, plans.size(), *criterion, comparison); !wrong.empty()) {
         if (!comparison.empty()) fmt::print("\n{}", comparison.table());
@@ -151,12 +234,15 @@ class Runs {
     const std::string title = fmt::format("[{}/{}] {}", number, count, name_of(plan));
     const std::string& shown = detail() == Detail::full ? plan.block : title;
     RunResult result{plan.block, plan.swept, plan.folder, 0, 0, {}, {}, 0, 0, {}};
-    const RunRequest request{shown, plan.folder, detail(), true, wanted_.training};
+    const RunRequest request = wanted_.request(shown, plan.folder, detail(), true);
     const Diagnostics wrong = run_training(*program_, request, criterion, result);
     if (!wrong.empty() && !is_divergence(wrong)) return wrong;
+    if (result.interrupted) end_interrupted(wanted_);
     if (!wrong.empty()) result.diverged = wrong.front().message;
     print_line(title, comparison.add(std::move(result)));
-    return comparison.write();
+    if (Diagnostics unwritten = comparison.write(); !unwritten.empty()) return unwritten;
+    if (interruption() != 0 && number < count) end_interrupted(wanted_);
+    return {};
   }
 
   void print_line(const std::string& title, const RunResult& result) const {
@@ -195,7 +281,10 @@ std::vector<std::string> fixed_names(const TrainOptions& wanted, const CompileOp
   return names;
 }
 
-int run(const TrainOptions& wanted) {
+int run(TrainOptions& wanted) {
+  Result<CheckpointInterval> interval = parse_interval(wanted.checkpoint_every);
+  if (!interval) return fail(interval.errors());
+  wanted.interval = *interval;
   Result<std::vector<std::string>> blocks = wanted.model.blocks();
   if (!blocks) return fail(blocks.errors());
   if (blocks->empty()) {
@@ -215,9 +304,10 @@ int run(const TrainOptions& wanted) {
 
 }  // namespace
 
-void add_train(CLI::App& app, int& exit_code) {
+void add_train(CLI::App& app, std::span<char* const> words, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "Train a model on the data its train blocks name");
   auto options = std::make_shared<TrainOptions>();
+  options->words.assign(words.begin(), words.end());
   options->model.add_to(*command);
   command->add_option("--epochs", options->epochs, "Epochs")->type_name("N")->check(whole_number(1, INT32_MAX));
   command->add_option("--seed", options->seed, "Seed of weights, order and masks")
@@ -229,8 +319,15 @@ void add_train(CLI::App& app, int& exit_code) {
       ->type_name("N")
       ->check(whole_number(1, most_threads));
   command->add_option("--data", options->training.data_folder, "Look for data files here too")->type_name("DIR");
-  command->add_option("--out", options->out, "Write weights.safetensors and log.jsonl here (default: runs/NAME)")
+  command->add_option("--out", options->out, "Write weights, checkpoint and log here (default: runs/NAME)")
       ->type_name("DIR");
+  command->add_flag("--resume", options->resume,
+                    "Go on from OUT/checkpoint.safetensors, bit for bit as if training had never stopped");
+  command
+      ->add_option("--checkpoint-every", options->checkpoint_every,
+                   "Save after so much time, 30s, 5m, 2h, or so many steps; 0: only at the end and when interrupted "
+                   "(default: 1m)")
+      ->type_name("TIME|N");
   command
       ->add_option("--sweep", options->sweep,
                    "Train with each of these values of what --set may name; several --sweep: with every combination")
@@ -250,9 +347,15 @@ void add_train(CLI::App& app, int& exit_code) {
       "whose loss stops being finite is a row that says so; the exit code is 1 when all runs of a sweep end so, or "
       "when a\n"
       "train block does without --sweep.\n\n"
+      "SIGINT (Ctrl-C) and SIGTERM finish the step under way, save, and print the command that goes on; the process\n"
+      "ends by the signal, which shells show as exit code 130 or 143. A second one stops at once; every file is the\n"
+      "old one or the new one. --resume takes the same command line: the train block, its settings and the data must\n"
+      "be as they were; --epochs may be more where no schedule reads the number of steps. Of several runs those that\n"
+      "are done are not repeated. Without --resume training begins anew.\n\n"
       "Examples:\n"
       "  descent train digits.descent\n"
       "  descent train digits.descent --set units=256 --set rate=1e-3 --epochs 10 --out runs/wide\n"
+      "  descent train digits.descent --epochs 60 --resume\n"
       "  descent train digits.descent --sweep rate=1e-1,1e-2,1e-3 --sweep units=32,128 --best max:accuracy\n"
       "  descent train fashion.descent --data ~/fashion-mnist --threads 4");
   command->callback([options, &exit_code] { exit_code = run(*options); });

@@ -1,11 +1,14 @@
 // Runs the epochs of a training, keeps its folder and its screen up to date.
 #include "driver/commands/training_run.h"
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "descent/prediction.h"
 #include "descent/run_folder.h"
+#include "driver/commands/interruption.h"
 #include "driver/commands/table.h"
 #include "fmt/format.h"
 
@@ -34,18 +37,46 @@ std::string what_lies_in(const RunFolder& folder) {
   return fmt::format("'{}' holds this training's log; the weights in it are an earlier training's", folder.path());
 }
 
+// Says when a training is to be saved, whatever the time of a step is.
+class CheckpointClock {
+ public:
+  explicit CheckpointClock(const CheckpointInterval& interval) : interval_(interval) {}
+
+  bool is_due(std::int64_t steps_taken) const {
+    if (interval_.steps > 0 && steps_taken - steps_ >= interval_.steps) return true;
+    return interval_.time.count() > 0 && std::chrono::steady_clock::now() - saved_ >= interval_.time;
+  }
+  void saved(std::int64_t steps_taken) {
+    steps_ = steps_taken;
+    saved_ = std::chrono::steady_clock::now();
+  }
+
+ private:
+  CheckpointInterval interval_;
+  std::int64_t steps_ = 0;
+  std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+};
+
 class Run {
  public:
   Run(const RunRequest& request, const Criterion& criterion, Training& training, RunFolder& folder, RunResult& result)
-      : request_(request), criterion_(criterion), training_(training), folder_(folder), result_(result) {}
+      : request_(request),
+        criterion_(criterion),
+        training_(training),
+        folder_(folder),
+        result_(result),
+        clock_(request.interval) {}
 
   Diagnostics run() {
-    if (training_.done()) {  // no epochs: what the initial weights are worth
+    for (const EpochReport& report : folder_.logged()) take(report);
+    result_.steps = training_.trainer().steps_taken();
+    clock_.saved(result_.steps);
+    if (training_.done()) {  // no epochs, or none left: what these weights are worth
       Result<NamedValues> values = training_.evaluate();
       if (!values) return values.errors();
       judged() = std::move(*values);
     }
-    if (Diagnostics wrong = epochs(); !wrong.empty()) return wrong;
+    if (Diagnostics wrong = epochs(); !wrong.empty() || result_.interrupted) return wrong;
     if (!request_.compared || training_.test_rows() == 0) return {};
     Result<NamedValues> values = training_.evaluate_training();
     if (!values) return values.errors();
@@ -60,17 +91,29 @@ class Run {
     Progress progress(training_, request_.name, request_.detail);
     progress.begin(training_.trainer().program(), training_.trainer());
     while (!training_.done()) {
-      Result<EpochReport> report =
-          training_.run_epoch([&](std::int64_t step, double loss) { progress.step(step, loss); });
+      Result<std::optional<EpochReport>> report =
+          training_.run_epoch([&](std::int64_t step, double loss) { progress.step(step, loss); },
+                              [&] { return interruption() != 0 || clock_.is_due(training_.trainer().steps_taken()); });
       result_.steps = training_.trainer().steps_taken();
       if (!report) return report.errors();
-      progress.epoch(*report);
-      if (Diagnostics wrong = take(*report); !wrong.empty()) return wrong;
+      if (*report) {
+        progress.epoch(**report);
+        take(**report);
+        if (Diagnostics wrong = folder_.log(**report, training_.test_rows() > 0); !wrong.empty()) return wrong;
+      }
+      result_.interrupted = interruption() != 0 && !training_.done();
+      if (Diagnostics wrong = save_when_due(); !wrong.empty() || result_.interrupted) return wrong;
     }
     return folder_.save(training_.trainer());
   }
 
-  Diagnostics take(const EpochReport& report) {
+  Diagnostics save_when_due() {
+    if (!training_.done() && !result_.interrupted && !clock_.is_due(result_.steps)) return {};
+    clock_.saved(result_.steps);
+    return folder_.save_checkpoint(training_);
+  }
+
+  void take(const EpochReport& report) {
     result_.epochs = report.epoch;
     result_.seconds += report.seconds;
     if (!report.evaluation.empty()) {
@@ -81,7 +124,6 @@ class Run {
       }
       judged() = report.evaluation;
     }
-    return folder_.log(report, training_.test_rows() > 0);
   }
 
   const RunRequest& request_;
@@ -89,6 +131,7 @@ class Run {
   Training& training_;
   RunFolder& folder_;
   RunResult& result_;
+  CheckpointClock clock_;
   double best_ = NAN;
 };
 
@@ -96,10 +139,15 @@ class Run {
 
 Diagnostics run_training(const Program& program, const RunRequest& request, const Criterion& criterion,
                          RunResult& result) {
-  Result<Training> training = Training::prepare(program, request.training);
+  const bool goes_on = request.resume && RunFolder::has_checkpoint(request.folder);
+  TrainingOptions options = request.training;
+  if (goes_on) options.checkpoint = RunFolder::checkpoint_path(request.folder);
+  Result<Training> training = Training::prepare(program, options);
   if (!training) return training.errors();
-  Result<RunFolder> folder = RunFolder::create(request.folder);
+  Result<RunFolder> folder =
+      goes_on ? RunFolder::reopen(request.folder, training->epochs_done()) : RunFolder::create(request.folder);
   if (!folder) return folder.errors();
+  watch_for_interruption();
   Diagnostics wrong = Run(request, criterion, *training, *folder, result).run();
   std::fflush(stdout);
   if (is_divergence(wrong)) {
@@ -107,6 +155,11 @@ Diagnostics run_training(const Program& program, const RunRequest& request, cons
     wrong.front().notes.push_back({{}, what_lies_in(*folder)});
   }
   if (!wrong.empty()) return wrong;
+  if (result.interrupted) {
+    fmt::print(stderr, "{}: interrupted in epoch {}/{} after step {}; saved in {}\n", request.name,
+               training->epochs_done() + 1, training->epochs(), result.steps, folder->checkpoint_path());
+    return {};
+  }
   if (request.detail == Detail::full) print_predictions(*training);
   if (request.detail == Detail::full || !request.compared) {
     fmt::print("{}: {} {}  | weights in {}\n", request.name, training->test_rows() > 0 ? "test" : "data",

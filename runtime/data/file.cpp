@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -141,6 +142,9 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Between a file's name and the letters that make its other name unique while it is written.
+constexpr const char* unfinished = ".unfinished-";
+
 // Those of the file that stands there, else those that any new file has.
 mode_t rights_of(const std::string& path) {
   struct stat status{};
@@ -152,8 +156,19 @@ mode_t rights_of(const std::string& path) {
 
 }  // namespace
 
+void remove_unfinished(const std::string& path) {
+  namespace fs = std::filesystem;
+  const std::string beginning = path.substr(path.rfind('/') + 1) + unfinished;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(folder_of(path), error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->path().filename().string().starts_with(beginning)) fs::remove(entry->path(), ignored);
+  }
+}
+
 Expected<std::int64_t> write_file(const std::string& path, std::span<const std::byte> bytes) {
-  std::string beside = path + ".XXXXXX";
+  std::string beside = path + unfinished + "XXXXXX";
   Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
   if (file.number() < 0) return system_error(path, "cannot write", errno);
   auto failed = write_all(file.number(), bytes, path);

@@ -29,6 +29,8 @@ bool is_gzip(std::span<const std::byte> bytes);
 // the new ones, never half. A file that is replaced leaves its rights to the new one. The value is the number of bytes
 // written.
 Expected<std::int64_t> write_file(const std::string& path, std::span<const std::byte> bytes);
+// Takes away what a process that was killed while it wrote `path` left beside it.
+void remove_unfinished(const std::string& path);
 
 inline std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

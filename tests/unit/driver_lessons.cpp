@@ -73,7 +73,7 @@ TEST_CASE("six optimizers take PyTorch's steps along the same gradients") {
     options.set = {{"weights", weights_of("optimizers")}};
     const std::string path = source_folder + "/examples/09_optimizers.descent";
     // Step by step: the weights are looked at after each.
-    const TrainingOptions stepwise{.data_folder = {}, .trainer = {.whole_loop = false}};
+    const TrainingOptions stepwise{.data_folder = {}, .trainer = {.whole_loop = false}, .checkpoint = {}};
     Training training = training_of(value_of(compile_file(path, options)), stepwise);
     const std::span<const double> all = expected.arrays.at(block).as<double>();  // f64[100, 4, 5]
     std::size_t step = 0;

@@ -19,7 +19,7 @@ struct Trace {
 };
 
 Trace trace_of(const Program& program, const TrainerOptions& options, std::int64_t epochs) {
-  Training training = training_of(program, {.data_folder = {}, .trainer = options});
+  Training training = training_of(program, {.data_folder = {}, .trainer = options, .checkpoint = {}});
   Trace trace;
   std::int64_t expected = 0;
   for (std::int64_t epoch = 0; epoch < epochs && trace.stopped.empty(); ++epoch) {

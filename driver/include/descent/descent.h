@@ -180,8 +180,19 @@ class Trainer {
   Diagnostics save(const std::string& path) const;
   Diagnostics load(const std::string& path, const Span& at = {});
 
+  // All that survives a step, as one safetensors file: the weights, the optimizer's states (their names behind
+  // "optimizer/"), seed, steps taken and total steps ("clock/…"), and the rates as they are set ("rate/…"). Written
+  // beside `path`, flushed to the disk and renamed: `path` holds the old file or the new one whenever the process or
+  // the machine stops. A Trainer of the same program that loads it takes the very steps that this one would have
+  // taken, bit for bit; what to feed it is the caller's (descent/training.h keeps the position in the data too).
+  // Loading checks format, version, names, types and shapes of everything before it changes anything. `load` reads the
+  // weights of a checkpoint too.
+  Diagnostics save_checkpoint(const std::string& path) const;
+  Diagnostics load_checkpoint(const std::string& path);
+
   struct Parts;
   Parts& parts() { return *parts_; }
+  const Parts& parts() const { return *parts_; }
 
  private:
   explicit Trainer(std::unique_ptr<Parts> parts);

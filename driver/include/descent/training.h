@@ -6,11 +6,15 @@
 //     if (!epoch) return fail(epoch.errors());
 //   }
 //   training->trainer().save("weights.safetensors");
+//
+// Training::save_checkpoint keeps all that is needed to go on, here or in another process: prepare(program,
+// {.checkpoint = path}).
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +26,7 @@ namespace descent {
 struct TrainingOptions {
   std::string data_folder;  // where data files are looked for besides the model's folder and $DESCENT_DATA
   TrainerOptions trainer;
+  std::string checkpoint;  // go on from this file, which `save_checkpoint` wrote; empty: begin
 };
 
 // Whether an epoch ended because a loss was infinite or not a number.
@@ -61,6 +66,20 @@ class Training {
   using Progress = std::function<void(std::int64_t step, double loss)>;
   // The next epoch. A loss that is not finite ends it with a diagnostic naming step and epoch.
   Result<EpochReport> run_epoch(const Progress& progress = {});
+  // The same, but asked before each call of steps (one step, of a small model some) whether to pause. Nothing: it
+  // paused; the next call goes on with what is left of the epoch.
+  using Pause = std::function<bool()>;
+  Result<std::optional<EpochReport>> run_epoch(const Progress& progress, const Pause& pause);
+
+  // All there is to this training, as one safetensors file, written whole or not at all: what Trainer::save_checkpoint
+  // writes, the position in the data, the losses' sums of the epoch under way, and of what it is a training. To be
+  // called between epochs or while one is paused.
+  //
+  // A Training that is prepared from the file goes on bit for bit as this one would have: reports and weights are the
+  // same. What decides about them must be as it was, and `prepare` says what is not: the train block and its settings,
+  // the computation of a step, the data. Only `epochs` may be another number, not below the epochs that are done,
+  // where no schedule reads it.
+  Diagnostics save_checkpoint(const std::string& path);
 
   // Losses and metrics of the test data (the training data without it), batches joined: Σ rows·e / Σ rows.
   Result<NamedValues> evaluate();
@@ -69,8 +88,9 @@ class Training {
   // The outputs for the first `rows` rows of that data.
   Result<std::vector<data::Array>> predict(std::int64_t rows);
 
- private:
   struct Parts;
+
+ private:
   explicit Training(std::unique_ptr<Parts> parts);
   std::unique_ptr<Parts> parts_;
 };
