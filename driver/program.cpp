@@ -208,6 +208,10 @@ Result<SourceRef> read_source(const std::string& path) {
   return text_source(path, std::string(data::text_of(*bytes)));
 }
 
+Result<Program> compile_source(SourceRef source, std::string folder, const CompileOptions& options) {
+  return compile(std::move(source), std::move(folder), options);
+}
+
 Result<Program> compile_file(const std::string& path, const CompileOptions& options) {
   Result<SourceRef> source = read_source(path);
   if (!source) return source.errors();

@@ -61,6 +61,8 @@ TextKind kind_of(std::string_view text);
 
 // A text that a person wrote; bytes that no text holds are refused.
 Result<SourceRef> text_source(std::string name, std::string text);
+// `folder`: what paths in the text are relative to.
+Result<Program> compile_source(SourceRef source, std::string folder, const CompileOptions& options);
 // The same from a file; too large a one is refused before it is read.
 Result<SourceRef> read_source(const std::string& path);
 

@@ -153,23 +153,32 @@ std::string shortened(std::string_view message) {
   return printable(message.substr(0, end)) + "...";
 }
 
+// Which line of the program wrote this line of the text; null when no program did.
+const Origin* writer_of(const Source& source, Position position) {
+  const auto line = static_cast<std::size_t>(position.line) - 1;
+  return line < source.origins.size() ? &source.origins[line] : nullptr;
+}
+
+// "fashion.descent:9:12: "
+std::string header_of(const Origin& place) {
+  const std::string column = place.column > 0 ? fmt::format(":{}", place.column) : "";
+  return fmt::format("{}:{}{}: ", printable(place.file), place.line, column);
+}
+
 void render_one(std::string& out, const Span& at, std::string_view kind, std::string_view message, const Paint& paint) {
-  std::string place;
-  Position position;
-  if (at.source) {
-    position = position_of(*at.source, at.begin);
-    place = fmt::format("{}:{}:{}: ", printable(at.source->name), position.line, position.column);
-  }
+  const std::string place = at.source ? header_of(origin_of(at)) : "";
   out += fmt::format("{}{}{}{}{}:{} {}{}{}\n", paint.bold, place, paint.off, paint.kind, kind, paint.off, paint.bold,
                      shortened(message), paint.off);
   if (!at.source) return;
   const std::string& text = at.source->text;
   const Excerpt excerpt = excerpt_of(text, std::min<std::size_t>(at.begin, text.size()), at.end);
-  const std::string number = fmt::format("{}", position.line);
-  out += fmt::format("  {} | {}\n", number, excerpt.line);
-  out += fmt::format("  {} | {}{}{}{}\n", std::string(number.size(), ' '),
-                     excerpt.marks.substr(0, excerpt.marks.find('^')), paint.mark,
-                     excerpt.marks.substr(excerpt.marks.find('^')), paint.off);
+  const Position position = position_of(*at.source, at.begin);
+  // The number of a written line says nothing to whoever wrote the program that wrote it.
+  const std::string number = writer_of(*at.source, position) ? "" : fmt::format("{} ", position.line);
+  out += fmt::format("  {}| {}\n", number, excerpt.line);
+  out +=
+      fmt::format("  {}| {}{}{}{}\n", std::string(number.size(), ' '), excerpt.marks.substr(0, excerpt.marks.find('^')),
+                  paint.mark, excerpt.marks.substr(excerpt.marks.find('^')), paint.off);
 }
 
 // Optimal string alignment: insertions, deletions, replacements and swaps of neighbours each cost one.
@@ -197,6 +206,12 @@ Position position_of(const Source& source, std::uint32_t offset) {
   const auto lines = std::count(before.begin(), before.end(), '\n');
   const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
   return {static_cast<int>(lines) + 1, static_cast<int>(before.size() - line_begin) + 1};
+}
+
+Origin origin_of(const Span& at) {
+  const Position position = position_of(*at.source, at.begin);
+  if (const Origin* writer = writer_of(*at.source, position)) return *writer;
+  return {at.source->name, position.line, position.column};
 }
 
 std::string render(const Diagnostic& diagnostic, bool colour) {

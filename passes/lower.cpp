@@ -32,7 +32,6 @@ using loop::Steps;
 
 std::string comment_of(const Span& origin) {
   if (!origin.source) return {};
-  Position position = position_of(*origin.source, origin.begin);
   const std::string& text = origin.source->text;
   std::size_t begin = text.rfind('\n', origin.begin == 0 ? std::string::npos : origin.begin - 1);
   begin = origin.begin == 0 || begin == std::string::npos ? 0 : begin + 1;
@@ -40,7 +39,8 @@ std::string comment_of(const Span& origin) {
   std::string line = text.substr(begin, text.find('\n', begin) - begin);
   line = line.substr(0, line.find('#'));
   line.erase(line.find_last_not_of(" \t\r") + 1);
-  return origin.source->name + ":" + std::to_string(position.line) + "  " + line;
+  const Origin place = origin_of(origin);
+  return place.file + ":" + std::to_string(place.line) + "  " + line;
 }
 
 // name, name.1, name.2, …

@@ -10,8 +10,8 @@ void LineTable::add(const loop::Kernel& kernel) {
   for (; function != module_.end(); ++function) {
     last_ = &*function;
     if (kernel.origin.source == nullptr || function->isDeclaration()) continue;
-    const Source& source = *kernel.origin.source;
-    mark(*function, file_of(source), position_of(source, kernel.origin.begin));
+    const Origin origin = origin_of(kernel.origin);
+    mark(*function, file_of(origin.file), origin);
   }
 }
 
@@ -22,10 +22,10 @@ void LineTable::finish() {
 }
 
 // The first file also makes the compile unit, so that a module without origins has no trace of lines.
-llvm::DIFile* LineTable::file_of(const Source& source) {
+llvm::DIFile* LineTable::file_of(const std::string& name) {
   const bool first = files_.empty();
-  llvm::DIFile*& file = files_[source.name];
-  if (file == nullptr) file = builder_.createFile(source.name, "");
+  llvm::DIFile*& file = files_[name];
+  if (file == nullptr) file = builder_.createFile(name, "");
   if (first) {
     builder_.createCompileUnit(llvm::dwarf::DW_LANG_C, file, "descent", true, "", 0, "",
                                llvm::DICompileUnit::LineTablesOnly);
@@ -33,7 +33,7 @@ llvm::DIFile* LineTable::file_of(const Source& source) {
   return file;
 }
 
-void LineTable::mark(llvm::Function& function, llvm::DIFile* file, Position place) {
+void LineTable::mark(llvm::Function& function, llvm::DIFile* file, const Origin& place) {
   const auto line = static_cast<unsigned>(place.line);
   llvm::DISubroutineType* type = builder_.createSubroutineType(builder_.getOrCreateTypeArray({}));
   llvm::DISubprogram* subprogram =

@@ -20,8 +20,8 @@ class LineTable {
   void finish();
 
  private:
-  llvm::DIFile* file_of(const Source& source);
-  void mark(llvm::Function& function, llvm::DIFile* file, Position place);
+  llvm::DIFile* file_of(const std::string& name);
+  void mark(llvm::Function& function, llvm::DIFile* file, const Origin& place);
 
   llvm::Module& module_;
   llvm::DIBuilder builder_;

@@ -35,5 +35,6 @@ struct ConstructedMistake {
   std::function<Diagnostics()> make;
 };
 std::vector<ConstructedMistake> constructed_mistakes();
+ConstructedMistake mistakes_of_a_builder();
 
 }  // namespace descent::test

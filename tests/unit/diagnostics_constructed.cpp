@@ -286,8 +286,8 @@ std::vector<ConstructedMistake> doors() {
 }  // namespace
 
 std::vector<ConstructedMistake> constructed_mistakes() {
-  std::vector<ConstructedMistake> all = {unplanned(), large_locals(), foreign(), no_train_block(),
-                                         fraction_of_a_count()};
+  std::vector<ConstructedMistake> all = {unplanned(),      large_locals(),        foreign(),
+                                         no_train_block(), fraction_of_a_count(), mistakes_of_a_builder()};
   for (const auto& list : {graphs(), evaluations(), programs(), doors()})
     all.insert(all.end(), list.begin(), list.end());
   return all;

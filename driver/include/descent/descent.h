@@ -6,9 +6,17 @@
 //   trainer->init(1);
 //   auto losses = trainer->step(rows, {{{"pixel", pixels}, {"label", labels}}});
 //
-// Nothing throws: what the user got wrong comes back as Diagnostics. A status without a value is a Diagnostics too,
-// empty when all went well. Training on the data that a model file names is in descent/training.h; looking at stages,
-// building object files and checking gradients in descent/tools.h.
+// What the user got wrong comes back as Diagnostics; a status without a value is a Diagnostics too, empty when all went
+// well. Nothing throws but std::bad_alloc, where the memory for a value runs out: then the objects of the call may only
+// be destroyed. `step`, `steps`, `evaluate` and `set` allocate nothing when all goes well, so they don't.
+//
+// Threads. Calls on different objects may run at once: any number of threads compile, train and predict, each its own,
+// with the same bits as alone. A Program never changes and may be shared, also by the Trainers that several threads
+// make of it. A Trainer (and a Training) is for one thread at a time, and brings its own pool of threads. The library
+// keeps no state between calls but its parsed standard library and LLVM's list of processors, both made once.
+//
+// A model written in C++ instead of text is in descent/builder.h, training on the data that a model file names in
+// descent/training.h; looking at stages, building object files and checking gradients in descent/tools.h.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +28,9 @@
 #include <variant>
 #include <vector>
 
-#include "ir/diagnostics.h"
-#include "ir/type.h"
-#include "runtime/data/array.h"
+#include "descent/array.h"
+#include "descent/diagnostics.h"
+#include "descent/type.h"
 
 namespace descent {
 
