@@ -33,6 +33,10 @@ void Elaborator::error(DiagnosticId id, const Span& at, std::string message, std
   const std::string function = inner && inner->function ? quoted(inner->function->name.text) : "";
   const Span place = origin(at);
   if (program_.is_library(at)) {
+    // Of what goes wrong in one call of the library the first tells; the rest follows from it.
+    if (failed_call_.source == place.source && failed_call_.begin == place.begin && failed_call_.end == place.end)
+      return;
+    failed_call_ = place;
     notes.insert(notes.begin(), {at, "in " + function + " of the standard library"});
   } else if (inner && inner->call.source && inner->function && !within(at, inner->call)) {
     notes.push_back({origin(inner->call), "in this call of " + function});

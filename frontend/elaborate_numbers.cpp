@@ -1,6 +1,9 @@
 // Compile-time integers, numbers in f64, and the types and extents written with them.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
+#include <set>
 
 #include "frontend/elaborator.h"
 #include "ir/graph_verify.h"
@@ -21,6 +24,14 @@ std::optional<std::int64_t> integer_power(std::int64_t a, std::int64_t b) {
     if (b > 1 && __builtin_mul_overflow(a, a, &a)) return std::nullopt;
   }
   return result;
+}
+
+// "channels / groups = 3 / 2"; only the numbers when nothing else stands there, or less than a whole expression.
+std::string as_written(const Span& at, const std::string& numbers) {
+  const std::string text = at.source ? at.source->text.substr(at.begin, at.end - at.begin) : numbers;
+  const bool is_whole = text.find('\n') == std::string::npos &&
+                        std::count(text.begin(), text.end(), '(') == std::count(text.begin(), text.end(), ')');
+  return text == numbers || !is_whole ? numbers : text + " = " + numbers;
 }
 
 }  // namespace
@@ -49,11 +60,13 @@ Operand Elaborator::integer_binary(const std::string& sign, std::int64_t a, std:
   if (sign == ">=") return compared(a >= b);
   if (sign == "==") return compared(a == b);
   if (sign == "!=") return compared(a != b);
-  if ((sign == "/" || sign == "//") && b == 0) return poison("division-by-zero", at, shown + " divides by zero");
+  if ((sign == "/" || sign == "//") && b == 0) {
+    return poison("division-by-zero", at, as_written(at, shown) + " divides by zero");
+  }
   bool overflow = b == -1 && a == INT64_MIN && (sign == "/" || sign == "//");
   if (sign == "/" && !overflow && a % b != 0) {
     return poison("not-divisible", at,
-                  "between sizes '/' must divide, but " + shown + " leaves " + std::to_string(a % b) +
+                  "between sizes '/' must divide, but " + as_written(at, shown) + " leaves " + std::to_string(a % b) +
                       "; write // to floor, or a decimal point for a fraction");
   }
   std::int64_t result = 0;
@@ -129,6 +142,27 @@ std::optional<std::int64_t> Elaborator::integer(const ast::Expression& expressio
   return std::nullopt;
 }
 
+// "height - 2 * n = -1 where height = 3, n = 2"; a number as it is.
+std::string Elaborator::with_sizes(const ast::Expression& expression, std::int64_t value) {
+  std::string sizes;
+  std::set<std::string> told;
+  const std::function<void(const ast::Expression&)> visit = [&](const ast::Expression& part) {
+    const auto* name = std::get_if<ast::Name>(&part.node);
+    const Operand* known = name ? find(name->text) : nullptr;
+    const Integer* size = known ? known->get<Integer>() : nullptr;
+    if (size && told.insert(name->text).second) {
+      sizes += (sizes.empty() ? "" : ", ") + name->text + " = " + std::to_string(size->value);
+    }
+    ast::for_each_operand(part, visit);
+  };
+  visit(expression);
+  const std::string number = std::to_string(value), text = ast::print(expression);
+  if (sizes.empty() || std::holds_alternative<ast::Name>(expression.node)) {
+    return sizes.empty() ? number : text + " = " + number;
+  }
+  return text + " = " + number + " where " + sizes;
+}
+
 std::optional<Extent> Elaborator::extent(const ast::Expression& expression, const std::string& what) {
   const Operand operand = value_of(expression);
   if (operand.get<Batch>()) return Extent::batch();
@@ -140,7 +174,7 @@ std::optional<Extent> Elaborator::extent(const ast::Expression& expression, cons
   }
   if (integer->value < 1 || integer->value > longest_axis) {
     error("bad-extent", expression.at,
-          "expected " + what + " to be from 1 to 2^31 - 1, found " + std::to_string(integer->value));
+          "expected " + what + " to be from 1 to 2^31 - 1, found " + with_sizes(expression, integer->value));
     return std::nullopt;
   }
   return Extent{integer->value};

@@ -158,6 +158,7 @@ class Elaborator {
   ValueId materialise(const Operand& operand, DType type, const Span& at);
   std::optional<std::int64_t> integer(const ast::Expression& expression, const std::string& what);
   std::optional<Extent> extent(const ast::Expression& expression, const std::string& what);
+  std::string with_sizes(const ast::Expression& expression, std::int64_t value);
   std::optional<TensorType> tensor_type(const ast::Type& type);
   bool fits(const Shape& shape, const Span& at);
   std::optional<Range> range(const ast::Type& type);
@@ -265,6 +266,7 @@ class Elaborator {
   const RateNames* rates_ = nullptr;
   const Formula* formula_ = nullptr;  // a metric's formula being read
   std::size_t errors_ = 0;
+  Span failed_call_;  // where the library was called when it last had a mistake to tell
   std::int64_t nodes_ = 0;
   bool exhausted_ = false;
 };

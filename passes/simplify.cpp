@@ -54,8 +54,15 @@ std::optional<double> constant_of(const Graph& graph, ValueId value) {
   return literal->value;
 }
 
+// Values by which a gradient is still to be taken: it finds them only where they are read.
+using Watched = std::vector<ValueId>;
+
+bool is_watched(const Watched& watched, ValueId value) {
+  return std::find(watched.begin(), watched.end(), value) != watched.end();
+}
+
 // The sweep over the simplified Graph so far: views seen through, constants in place, algebra done.
-Sweep simplified(const Graph& so_far, const Sweep& sweep, Stage stage) {
+Sweep simplified(const Graph& so_far, const Sweep& sweep, const Watched& watched, Stage stage) {
   SweepDraft draft = draft_of(sweep);
   draft.body = BodyBuilder();
   std::vector<ScalarId> moved;
@@ -67,13 +74,17 @@ Sweep simplified(const Graph& so_far, const Sweep& sweep, Stage stage) {
       for (ScalarId operand : apply->operands) operands.push_back(at(operand));
       moved.push_back(simpler(draft.body, apply->op, std::move(operands), stage));
     } else if (const Read* read = std::get_if<Read>(&scalar.node)) {
-      std::optional<double> constant = read->otherwise ? std::nullopt : constant_of(so_far, read->tensor);
+      const bool is_open = !read->otherwise && !is_watched(watched, read->tensor);
+      std::optional<double> constant = is_open ? constant_of(so_far, read->tensor) : std::nullopt;
       if (constant) {
         moved.push_back(draft.body.literal(*constant, scalar.type));
         continue;
       }
       Scalar shown = scalar;
-      while (std::optional<Read> through = seen_through(so_far, std::get<Read>(shown.node))) shown.node = *through;
+      const auto beyond = [&](const Read& at) {
+        return is_watched(watched, at.tensor) ? std::nullopt : seen_through(so_far, at);
+      };
+      while (std::optional<Read> through = beyond(std::get<Read>(shown.node))) shown.node = *through;
       moved.push_back(append(draft.body, shown, moved));
     } else if (const AxisExtent* extent = std::get_if<AxisExtent>(&scalar.node)) {
       Extent of = sweep.axes[static_cast<std::size_t>(extent->axis)].extent;
@@ -117,12 +128,27 @@ Sweep without_unit_axes(const Sweep& sweep) {
   return rewritten(sweep, axes, {by, {}}).finish();
 }
 
-void simplify_node(GraphBuilder& builder, const Graph& graph, NodeId id, std::vector<ValueId>& to, Stage stage) {
+// Of those that a sweep makes: nothing is seen through the others anyway.
+Watched watched_in(const Graph& graph) {
+  Watched watched;
+  for (const Node& node : graph.nodes) {
+    const Gradient* gradient = std::get_if<Gradient>(&node.op);
+    if (gradient && std::holds_alternative<Sweep>(graph.node_of(gradient->by).op)) watched.push_back(gradient->by);
+  }
+  return watched;
+}
+
+void simplify_node(GraphBuilder& builder, const Graph& graph, NodeId id, const Watched& watched_before,
+                   std::vector<ValueId>& to, Stage stage) {
   const Node& node = graph.nodes[static_cast<std::size_t>(id)];
   const Sweep* sweep = std::get_if<Sweep>(&node.op);
   if (!sweep) return copy_node(builder, graph, id, to);
   const Value& value = graph.value(node.results[0]);
-  Sweep simple = without_unit_axes(simplified(builder.graph(), renamed(*sweep, to), stage));
+  Watched watched;
+  for (ValueId before : watched_before) {
+    if (to[static_cast<std::size_t>(before)] >= 0) watched.push_back(copy_of(to, before));
+  }
+  Sweep simple = without_unit_axes(simplified(builder.graph(), renamed(*sweep, to), watched, stage));
   if (combines_nothing(simple, value.type.shape)) {
     simple.combiner = Combiner::none;
     simple.order.reset();
@@ -130,7 +156,7 @@ void simplify_node(GraphBuilder& builder, const Graph& graph, NodeId id, std::ve
   ValueId& where = to[static_cast<std::size_t>(node.results[0])];
   where = builder.sweep(simple, value.type.shape, value.name, node.origin);
   // A copy in the same places is the value itself.
-  if (is_view(builder.graph(), where)) {
+  if (is_view(builder.graph(), where) && !is_watched(watched_before, node.results[0])) {
     const Sweep& view = std::get<Sweep>(builder.graph().node_of(where).op);
     const Read& read = std::get<Read>(view.body.scalars[0].node);
     if (read.at == view.landing && builder.type(read.tensor) == builder.type(where)) where = read.tensor;
@@ -212,8 +238,13 @@ Graph without_dead_nodes(const Graph& graph) {
 }
 
 Model simplify(const Model& model, Stage stage) {
-  Model result = rebuild(model, [stage](GraphBuilder& builder, const Graph& graph, NodeId id,
-                                        std::vector<ValueId>& to) { simplify_node(builder, graph, id, to, stage); });
+  const Graph* at = nullptr;  // changes on the way into a scan's body and out of it
+  Watched watched;
+  Model result = rebuild(model, [&](GraphBuilder& builder, const Graph& graph, NodeId id, std::vector<ValueId>& to) {
+    if (at != &graph) watched = watched_in(graph);
+    at = &graph;
+    simplify_node(builder, graph, id, watched, to, stage);
+  });
   for (Graph& entry : result.entries) entry = without_dead_nodes(entry);
   return result;
 }

@@ -163,6 +163,23 @@ TEST_CASE("losses and metrics are means over the rows") {
       {"binary_accuracy(p, y)", mean_of_elements([](double x, double y) { return (x > 0) == (y > 0.5); })},
       {"binary_accuracy(x, y, threshold = 0)",
        mean_of_elements([](double x, double y) { return (x > 0) == (y > 0.5); })},
+      {"top_accuracy(x, label, k = 1)", 2 / 3.0},
+      {"top_accuracy(x, label, k = 3)", 2 / 3.0},
+      {"top_accuracy(x, label, k = 4)", 1},
+      {"top_accuracy(0 * x, label, k = 1)", 1 / 3.0},  // of equal ones the first counts
+      {"top_accuracy(0 * x, label, k = 3)", 2 / 3.0},
+      {"true_positives(p, y)", mean_of_elements([](double x, double y) { return x > 0 && y > 0.5; })},
+      {"false_positives(p, y)", mean_of_elements([](double x, double y) { return x > 0 && y <= 0.5; })},
+      {"false_negatives(x, y, threshold = 0)", mean_of_elements([](double x, double y) { return x <= 0 && y > 0.5; })},
+      {"f32(precision(0.3, 0.1))", 0.75},
+      {"f32(precision(0, 0))", 0},
+      {"f32(recall(0.3, 0.2))", 0.6},
+      {"f32(f1(0.3, 0.1, 0.2))", 2 / 3.0},
+      {"f32(iou(0.3, 0.1, 0.2))", 0.5},
+      {"f32(perplexity(2))", std::exp(2.0)},
+      {"f32(places(10, 3, 2, 1))", 5},
+      {"f32(places(10, 3, 1, 0, 4))", 2},
+      {"f32(reach(5, 3, 2, 1, 1, 1))", 10},
       {"l1(x, 0.1)", 1.2 * mean_of_elements([](double x, double) { return std::abs(x); })},
       {"l2(x, 0.1)", 1.2 * mean_of_elements([](double x, double) { return x * x; })},
   };
@@ -329,6 +346,13 @@ TEST_CASE("schedules follow the step") {
   check_close(rates("exponential(0.8, 2, 0.25)"), {0.8, 0.4, 0.2});
   check_close(rates("exponential(0.8, 2, 0.25, warmup = 2)"), {0.4, 0.4, 0.2});
   const auto wave = [](double part) { return 0.5 * (1 + std::cos(M_PI * part)); };
+  // PyTorch's OneCycleLR, PolynomialLR and CyclicLR.
+  check_close(rates("one_cycle(0.8)"), {0.032, 0.416, 0.8});
+  check_close(rates("one_cycle(0.8, rise = 0.15)"), {0.032, 0.7931892671, 0.7400870939});
+  check_close(rates("polynomial(0.8, 2)"), {0.8, 0.648, 0.512});
+  check_close(rates("polynomial(0.8, 2, floor = 0.3, warmup = 2)"), {0.4, 0.3 + 0.5 * 0.81, 0.3 + 0.5 * 0.64});
+  check_close(rates("cyclic(0.1, 0.7, 2)"), {0.1, 0.4, 0.7});
+  check_close(rates("piecewise(0.3, 1, piecewise(0.2, 2, 0.1))"), {0.3, 0.2, 0.1});
   check_close(rates("cosine(1)"), {wave(0.1), wave(0.2), wave(0.3)});
   check_close(rates("cosine(1, warmup = 2)"), {0.5, wave(0), wave(1 / 8.0)});
   check_close(rates("2 * cosine(1, floor = 0.5) - 1"), {wave(0.1), wave(0.2), wave(0.3)});
@@ -372,7 +396,9 @@ TEST_CASE("initial values have the stated spread") {
 }
 
 TEST_CASE("every function and optimizer of the library stands in these tests") {
-  const std::string text = test::read_text(DESCENT_SOURCE_DIR "/tests/unit/frontend_library.cpp");
+  const std::string text = test::read_text(DESCENT_SOURCE_DIR "/tests/unit/frontend_library.cpp") +
+                           test::read_text(DESCENT_SOURCE_DIR "/tests/support/library_cases.cpp") +
+                           test::read_text(DESCENT_SOURCE_DIR "/tests/unit/library_functions.cpp");
   for (const SourceRef& source : frontend::standard_library()) {
     const auto parsed = frontend::parse(source);
     if (!parsed) FAIL(render(parsed.errors()));

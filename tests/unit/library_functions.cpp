@@ -78,17 +78,15 @@ TEST_CASE("losses equal PyTorch's") {
           read("cross_entropy", {{"prediction", rows}, {"target", labels}}));
 }
 
-// The same hundred gradients: the loss is Σ w·g, whose gradient is g.
-TEST_CASE("optimizers equal PyTorch's, update by update") {
-  const Fixture expected("optimizers");
+struct Optimizer {
+  std::string name, arguments;
+};
+
+// The same gradients, as many as the fixture has updates: the loss is Σ w·g, whose gradient is g.
+void follow(const std::vector<Optimizer>& optimizers, const Fixture& expected, std::int64_t steps, double tolerance) {
+  const Fixture given("optimizers");
   const TensorType type{DType::f32, {{4}, {5}}, {}};
-  const Tensor initial = expected.tensor("initial", type);
-  const std::vector<std::pair<std::string, std::string>> optimizers{{"sgd", "rate = 0.1"},
-                                                                    {"momentum", "rate = 0.1"},
-                                                                    {"nesterov", "rate = 0.1"},
-                                                                    {"rmsprop", "rate = 0.01"},
-                                                                    {"adam", ""},
-                                                                    {"adamw", ""}};
+  const Tensor initial = given.tensor("initial", type);
   for (const auto& [name, arguments] : optimizers) {
     CAPTURE(name);
     const frontend::Compilation compiled = compile_or_fail(
@@ -105,15 +103,33 @@ TEST_CASE("optimizers equal PyTorch's, update by update") {
     std::vector<std::byte> bytes(80);
     pack(initial, bytes, {5, 1});
     std::copy(bytes.begin(), bytes.end(), interpreter.arena().begin() + w->offset);
-    for (std::int64_t step = 0; step < 100; ++step) {
+    for (std::int64_t step = 0; step < steps; ++step) {
       CAPTURE(step);
       values["step"].data = {static_cast<double>(step + 1)};
-      values["g"] = expected.slice("gradients", step, {DType::f32, {Extent::batch(), {4}, {5}}, {}});
+      values["g"] = given.slice("gradients", step, {DType::f32, {Extent::batch(), {4}, {5}}, {}});
       run_entry(program, run, "step", 1, values);
       std::copy_n(interpreter.arena().begin() + w->offset, bytes.size(), bytes.begin());
-      CHECK(relative_error(unpack(bytes, type, 1, 1), expected.slice(name, step, type)) < 1e-6);
+      CHECK(relative_error(unpack(bytes, type, 1, 1), expected.slice(name, step, type)) < tolerance);
     }
   }
+}
+
+TEST_CASE("optimizers equal PyTorch's, update by update") {
+  follow({{"sgd", "rate = 0.1"},
+          {"momentum", "rate = 0.1"},
+          {"nesterov", "rate = 0.1"},
+          {"rmsprop", "rate = 0.01"},
+          {"adam", ""},
+          {"adamw", ""}},
+         Fixture("optimizers"), 100, 1e-6);
+  follow({{"adagrad", ""},
+          {"adadelta", ""},
+          {"adamax", ""},
+          {"nadam", ""},
+          {"radam", ""},
+          {"lion", "decay = 0.1"},
+          {"lamb", ""}},
+         Fixture("optimizers_more"), 40, 1e-6);
 }
 
 }  // namespace

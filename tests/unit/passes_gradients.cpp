@@ -2,6 +2,7 @@
 // text in f32 through the Loop interpreter at every vector width, bit-equal between widths and near the oracle.
 #include <catch2/catch.hpp>
 
+#include "tests/support/finite_difference.h"
 #include "tests/support/graph_run.h"
 #include "tests/support/sanitizer.h"
 
@@ -29,26 +30,6 @@ double loss(const Graph& graph, const Values& values) {
   return 0;
 }
 
-// What is found stays where no difference is taken.
-Tensor central_difference(const Graph& graph, Values values, const std::string& by, Tensor gradient) {
-  constexpr double step = 1e-5;
-  const std::size_t places = gradient.data.size();
-  REQUIRE(places == values.at(by).data.size());
-  REQUIRE(places > 0);
-  const std::size_t stride = places / static_cast<std::size_t>(repetitions(static_cast<int>(places)));
-  for (std::size_t i = 0; i < places; i += stride) {
-    double& place = values.at(by).data[i];
-    const double old = place;
-    place = old + step;
-    const double above = loss(graph, values);
-    place = old - step;
-    const double below = loss(graph, values);
-    place = old;
-    gradient.data[i] = (above - below) / (2 * step);
-  }
-  return gradient;
-}
-
 TEST_CASE("gradients equal central differences in double") {
   for (const std::string& name : names_in(folder)) {
     DYNAMIC_SECTION(name) {
@@ -63,7 +44,10 @@ TEST_CASE("gradients equal central differences in double") {
       int compared = 0;
       for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
         if (graph.outputs[i].kind != Output::Kind::output) continue;
-        Tensor expected = central_difference(graph, values, graph.outputs[i].name, result->outputs[i]);
+        const auto places = static_cast<int>(result->outputs[i].data.size());
+        Tensor expected =
+            central_difference([&](const Values& at) { return loss(graph, at); }, values, graph.outputs[i].name,
+                               result->outputs[i], static_cast<std::size_t>(repetitions(places)));
         CAPTURE(graph.outputs[i].name, print(graph));
         CHECK(relative_error(result->outputs[i], expected) < 1e-7);
         ++compared;
@@ -71,6 +55,37 @@ TEST_CASE("gradients equal central differences in double") {
       CHECK(compared > 0);
     }
   }
+}
+
+// Simplification sees through copies and constants; not where a gradient is asked by one, which is no longer read then.
+TEST_CASE("a gradient by a copy, a transposed copy or a constant is what the rule says") {
+  const Model model = passes_or_fail(parse_or_fail("copies", R"(descent graph 1
+model copies
+
+entry copies {
+  %x = input x : f64[2, 3]
+  %copy = sweep [i < 2, j < 3] { %x[i, j] } : f64[2, 3]
+  %turned = sweep [i < 3, j < 2] { %copy[j, i] } : f64[3, 2]
+  %two = sweep [i < 3] { 2.0_f64 } : f64[3]
+  %y = sweep [i < 3, j < 2] sum at [] { %two[i] * (%turned[i, j] * %copy[j, i] * %x[j, i]) } : f64[]
+  %0 = gradient of %y by %copy : f64[2, 3]
+  %1 = gradient of %y by %turned : f64[3, 2]
+  %2 = gradient of %y by %two : f64[3]
+  output by_copy = %0
+  output by_turned = %1
+  output by_two = %2
+}
+)"));
+  Values values = random_inputs(model.entries[0], 1, 3);
+  const std::vector<double> x = {1, 2, 3, -1, 4, 5};
+  values.at("x").data = x;
+  const Result<Evaluation> result = evaluate(model.entries[0], 1, values, {});
+  REQUIRE(result.ok());
+  for (std::size_t i = 0; i < 6; ++i) {
+    CHECK(result->outputs[0].data[i] == 4 * x[i] * x[i]);
+    CHECK(result->outputs[1].data[i % 3 * 2 + i / 3] == 2 * x[i] * x[i]);
+  }
+  CHECK(result->outputs[2].data == std::vector<double>{0, 8 + 64, 27 + 125});
 }
 
 // Windows of three at stride two over rows of equal values, with a border of -inf: every window has ties, and the first
