@@ -24,7 +24,7 @@ constexpr std::int64_t rows = 3;
 constexpr double largest_work = 1e7;  // points of sweeps, for all differences of an entry
 constexpr std::int64_t fewest_elements = 2, most_elements = 64;
 constexpr double step_size = 1e-5;
-constexpr double smallest_scale = 1e-6;  // a tensor whose gradient is smaller counts as zero
+constexpr double smallest_scale = 1e-6;  // a tensor whose gradient is smaller, for a loss of 1, counts as zero
 
 // One gradient node: what is differentiated, and by which state or input.
 struct Question {
@@ -202,7 +202,8 @@ class Comparison {
     const double above = loss_at(direction, step_size);
     const double below = loss_at(direction, -step_size);
     const double difference = (above - below) / (2 * step_size);
-    const double deviation = std::fabs(expected - difference) / std::max(scale, smallest_scale);
+    const double deviation =
+        std::fabs(expected - difference) / std::max(scale, smallest_scale * std::max(1.0, std::fabs(above)));
     if (!(deviation <= gradient_tolerance)) worst_.passed = false;
     // Not `>`: a NaN is worse than any number.
     if (!worst_.place.empty() && (deviation <= worst_.deviation || std::isnan(worst_.deviation))) return;

@@ -261,9 +261,21 @@ Result<double> Trainer::rate(std::string_view name) const {
 
 namespace {
 
+// Of any state, or of one turn's part of a saved one.
+using StatePlace = SavedTensor;
+std::optional<StatePlace> place_of(const Program& program, std::string_view name) {
+  for (const StateDeclaration& state : states_of(program)) {
+    if (state.name == name) return StatePlace{state.name, state.name, state.type, 0};
+  }
+  for (SavedTensor& tensor : saved_tensors(program)) {
+    if (tensor.name == name) return std::move(tensor);
+  }
+  return std::nullopt;
+}
+
 Diagnostic unknown_state(const Program& program, std::string_view name) {
   std::vector<std::string> names;
-  for (const StateDeclaration& state : states_of(program)) names.push_back(state.name);
+  for (SavedTensor& tensor : saved_tensors(program)) names.push_back(std::move(tensor.name));
   return diagnostic("unknown-parameter", {}, fmt::format("model '{}' has no parameter '{}'", program.name(), name),
                     did_you_mean(name, names));
 }
@@ -272,36 +284,46 @@ Diagnostic unknown_state(const Program& program, std::string_view name) {
 
 std::vector<std::string> Trainer::parameters() const {
   std::vector<std::string> names;
-  for (const StateDeclaration& state : states_of(parts_->program)) {
-    if (is_saved(state)) names.push_back(state.name);
-  }
+  for (SavedTensor& tensor : saved_tensors(parts_->program)) names.push_back(std::move(tensor.name));
   return names;
 }
 
 Result<data::Array> Trainer::parameter(std::string_view name) const {
-  const loop::Buffer* buffer = parts_->state(name);
+  const std::optional<StatePlace> place = place_of(parts_->program, name);
+  const loop::Buffer* buffer = place ? parts_->state(place->state) : nullptr;
   if (!buffer) return unknown_state(parts_->program, name);
   const std::int64_t largest = parts_->program.largest_batch();
-  data::Array array = data::zeros(data_type(buffer->type.dtype), actual_shape(buffer->type.shape, largest));
-  loop::load_dense(*buffer, largest, reinterpret_cast<const std::byte*>(parts_->arena.get()), array.bytes.data());
-  return array;
+  data::Array whole = data::zeros(data_type(buffer->type.dtype), actual_shape(buffer->type.shape, largest));
+  loop::load_dense(*buffer, largest, reinterpret_cast<const std::byte*>(parts_->arena.get()), whole.bytes.data());
+  if (place->type.shape == buffer->type.shape) return whole;
+  data::Array part = data::zeros(whole.dtype, actual_shape(place->type.shape, largest));
+  const auto begin = whole.bytes.begin() + place->first * size_of(buffer->type.dtype);
+  std::copy(begin, begin + static_cast<std::ptrdiff_t>(part.bytes.size()), part.bytes.begin());
+  return part;
 }
 
 Diagnostics Trainer::set_parameter(std::string_view name, const data::Array& value) {
-  const loop::Buffer* buffer = parts_->state(name);
+  const std::optional<StatePlace> place = place_of(parts_->program, name);
+  const loop::Buffer* buffer = place ? parts_->state(place->state) : nullptr;
   if (!buffer) return {unknown_state(parts_->program, name)};
-  const data::Shape shape = actual_shape(buffer->type.shape, parts_->program.largest_batch());
+  const std::int64_t largest = parts_->program.largest_batch();
+  const data::Shape shape = actual_shape(place->type.shape, largest);
   if (shape != value.shape) {
     return {diagnostic("shape-mismatch", {},
-                       fmt::format("parameter '{}' is {}, found {}", name, to_string(buffer->type), describe(value)))};
+                       fmt::format("parameter '{}' is {}, found {}", name, to_string(place->type), describe(value)))};
   }
   data::Expected<data::Array> converted = data::convert(value, data_type(buffer->type.dtype));
   if (!converted) {
     return {
         diagnostic("value-mismatch", {}, fmt::format("parameter '{}': {}", name, data::to_string(converted.error())))};
   }
-  loop::store_dense(*buffer, parts_->program.largest_batch(), converted->bytes.data(),
-                    reinterpret_cast<std::byte*>(parts_->arena.get()));
+  auto* arena = reinterpret_cast<std::byte*>(parts_->arena.get());
+  data::Array whole = data::zeros(data_type(buffer->type.dtype), actual_shape(buffer->type.shape, largest));
+  const bool is_part = place->type.shape != buffer->type.shape;
+  if (is_part) loop::load_dense(*buffer, largest, arena, whole.bytes.data());
+  std::copy(converted->bytes.begin(), converted->bytes.end(),
+            whole.bytes.begin() + place->first * size_of(buffer->type.dtype));
+  loop::store_dense(*buffer, largest, whole.bytes.data(), arena);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "driver/batch_layout.h"
 #include "driver/program.h"
 #include "fmt/format.h"
+#include "ir/stack.h"
 
 namespace descent {
 
@@ -24,6 +25,20 @@ std::vector<StateDeclaration> states_of(const Program& program) {
     states.push_back({StateDeclaration::Role::parameter, buffer.name, buffer.type, false});
   }
   return states;
+}
+
+std::vector<SavedTensor> saved_tensors(const Program& program) {
+  std::vector<SavedTensor> tensors;
+  for (const StateDeclaration& state : states_of(program)) {
+    if (!is_saved(state)) continue;
+    const TensorType type = part_type(state.name, state.type);
+    std::int64_t first = 0;
+    for (std::string& name : part_names(state.name, state.type.shape)) {
+      tensors.push_back({std::move(name), state.name, type, first});
+      first += count(type.shape, program.largest_batch());
+    }
+  }
+  return tensors;
 }
 
 WantedTensor wanted(const Program& program, const StateDeclaration& state) {
@@ -67,8 +82,9 @@ Diagnostics check_tensors(const std::vector<WantedTensor>& wanted, const Program
 Diagnostics check_weights(const Program& program, const std::string& path, const data::Tensors& tensors,
                           const Span& at) {
   std::vector<WantedTensor> all;
-  for (const StateDeclaration& state : states_of(program)) {
-    if (is_saved(state)) all.push_back(wanted(program, state));
+  for (SavedTensor& tensor : saved_tensors(program)) {
+    all.push_back(
+        {std::move(tensor.name), to_string(tensor.type), actual_shape(tensor.type.shape, program.largest_batch()), {}});
   }
   return check_tensors(all, program, path, tensors, at);
 }

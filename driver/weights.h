@@ -30,6 +30,15 @@ WantedTensor wanted(const Program& program, const StateDeclaration& state);
 Diagnostics check_tensors(const std::vector<WantedTensor>& wanted, const Program& program, const std::string& path,
                           const data::Tensors& tensors, const Span& at);
 
+// What a weights file holds one by one: a state, or the part of a stacked one that belongs to a turn (ir/stack.h).
+struct SavedTensor {
+  std::string name;
+  std::string state;
+  TensorType type;
+  std::int64_t first = 0;  // element of the state
+};
+std::vector<SavedTensor> saved_tensors(const Program& program);
+
 // The same of a weights file.
 Diagnostics check_weights(const Program& program, const std::string& path, const data::Tensors& tensors,
                           const Span& at);

@@ -62,7 +62,7 @@ class Compiler {
 
   // Reads the model and draws its parameters; the most complete reading, so it finds the most mistakes.
   void read_init() {
-    init_.emplace(program_, reporter_, "init");
+    init_.emplace(program_, reporter_, "init", Elaborator::Purpose::draw);
     init_->draw_parameters();
     reading_ = init_->read_model(sizes_);
     if (!train_) {
@@ -95,7 +95,7 @@ class Compiler {
 
   void build_step() {
     if (!plan_) return;
-    Elaborator elaborator(program_, reporter_, "step");
+    Elaborator elaborator(program_, reporter_, "step", Elaborator::Purpose::learn);
     const ModelReading reading = elaborator.read_model(sizes_);
     elaborator.open_training();
     GraphBuilder& graph = elaborator.graph();
@@ -148,6 +148,11 @@ class Compiler {
   void build_evaluation() {
     Elaborator elaborator(program_, reporter_, "evaluate");
     const ModelReading reading = elaborator.read_model(sizes_);
+    for (const StateInfo& parameter : reading.parameters) {
+      if (result_.model.state(parameter.declaration.name)) continue;
+      reporter_.error("untrained-parameter", parameter.at,
+                      "parameter " + quoted(parameter.declaration.name) + " is not there while training");
+    }
     const Graph& graph = elaborator.graph().graph();
     std::vector<Output> judged;
     for (const NamedValue& one : reading.losses) judged.push_back({Output::Kind::loss, one.name, one.value});

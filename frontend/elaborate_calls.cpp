@@ -24,7 +24,7 @@ std::string listed(const ast::Function& function) {
 }  // namespace
 
 Operand Elaborator::call(const ast::Call& node, OpenSweep* elements, const Span& at) {
-  if (std::optional<Operand> special = special_call(node, at)) return *special;
+  if (std::optional<Operand> special = special_call(node, elements, at)) return *special;
   const ast::Function* function = program_.find(ast::Function::Kind::function, node.function.text, node.function.at);
   return function ? call_function(*function, node, elements, at) : unknown_function(node.function);
 }
@@ -50,14 +50,12 @@ Operand Elaborator::needs_brackets(const ast::Identifier& reduction) {
 
 // -- what is neither in the library nor in the op table --------------------------------------------------------------
 
-std::optional<Operand> Elaborator::special_call(const ast::Call& node, const Span& at) {
+std::optional<Operand> Elaborator::special_call(const ast::Call& node, OpenSweep* elements, const Span& at) {
   const std::string& name = node.function.text;
   if (name == "grad") return gradient(node, at);
-  if (name == "uniform") return uniform(node, at);
+  if (name == "uniform") return uniform(node, elements, at);
   if (name == "over_epoch") return over_epoch(node, at);
-  if (name != "dropout") return std::nullopt;
-  not_supported(at, "dropout", "train without it");
-  return Operand{Poison{}};
+  return std::nullopt;
 }
 
 // grad(y, x): ∂y/∂x, y of rank 0, as a tensor like x.
@@ -70,48 +68,16 @@ Operand Elaborator::gradient(const ast::Call& node, const Span& at) {
   if (of.poisoned() || by.poisoned()) return {Poison{}};
   const Whole* y = of.get<Whole>();
   const Whole* x = by.get<Whole>();
-  if (!y || !graph_.type(y->id).shape.empty() || !is_float(graph_.type(y->id).dtype)) {
+  if (!y || !graph_->type(y->id).shape.empty() || !is_float(graph_->type(y->id).dtype)) {
     return poison("not-a-scalar", node.arguments[0].value->at,
                   "expected one f32 to take the gradient of, found " + describe(of));
   }
-  if (!x || !is_float(graph_.type(x->id).dtype)) {
+  if (!x || !is_float(graph_->type(x->id).dtype)) {
     return poison("wrong-type", node.arguments[1].value->at,
                   "expected a tensor of f32 to take the gradient by, found " + describe(by));
   }
-  TensorType type = graph_.type(x->id);
-  return {Whole{graph_.add(Gradient{y->id, x->id}, {std::move(type)}, hint_, origin(at))[0]}};
-}
-
-// uniform(a, b): the only source of chance, in initial values: a + (b - a) · u, u uniform in [0, 1).
-Operand Elaborator::uniform(const ast::Call& node, const Span& at) {
-  if (draws_.empty() || !seed_) {
-    return poison("misplaced-draw", at, "'uniform' draws initial values; expected it after '~'");
-  }
-  if (node.arguments.size() != 2 || node.arguments[0].name || node.arguments[1].name) {
-    return poison("argument-count", at, "expected uniform(a, b)");
-  }
-  const Operand low = value_of(*node.arguments[0].value);
-  const Operand high = value_of(*node.arguments[1].value);
-  if (low.poisoned() || high.poisoned()) return {Poison{}};
-  if (!is_number(low) || !is_number(high)) {
-    return poison("not-a-number", at,
-                  "expected two numbers in uniform(a, b), found " + describe(low) + " and " + describe(high));
-  }
-  const Draw& target = draws_.back();
-  const std::string site = target.site + (node.as ? "." + node.as->text : "");
-  const auto [known, fresh] = sites_.emplace(site, at);
-  if (!fresh) {
-    return poison("second-draw", at, "a second draw for " + quoted(target.site) + " must be named: uniform(…) as NAME",
-                  {{known->second, "the first draw"}});
-  }
-  const ValueId step = graph_.literal(0, DType::i32);
-  const ValueId drawn = graph_.add(Random{site, *seed_, step}, {target.type}, site + ".uniform", origin(at))[0];
-  if (constant(low) == 0.0 && constant(high) == 1.0) return {Whole{drawn}};
-  OpenSweep sweep;
-  const Operand u = point_of({Whole{drawn}}, sweep, at);
-  const Operand width = apply_numbers(Op::sub, {high, low});
-  const Operand scaled = apply(Op::mul, {width, u}, sweep, at);
-  return close(sweep, apply(Op::add, {low, scaled}, sweep, at), at);
+  TensorType type = graph_->type(x->id);
+  return {Whole{graph_->add(Gradient{y->id, x->id}, {std::move(type)}, hint_, origin(at))[0]}};
 }
 
 Operand Elaborator::over_epoch(const ast::Call& node, const Span& at) {
@@ -119,7 +85,7 @@ Operand Elaborator::over_epoch(const ast::Call& node, const Span& at) {
   const auto part = std::find(formula_->parts.begin(), formula_->parts.end(), &node);
   DESCENT_CHECK(part != formula_->parts.end(), "a part of the formula was not collected");
   const std::string name = formula_->name + "." + std::to_string(part - formula_->parts.begin());
-  return {Whole{graph_.input(name, {DType::f64, {}, {}}, origin(at))}};
+  return {Whole{graph_->input(name, {DType::f64, {}, {}}, origin(at))}};
 }
 
 // -- functions -------------------------------------------------------------------------------------------------------
@@ -155,6 +121,7 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
   Operand result{Poison{}};
   if (good && bind_arguments(function, arguments) && expect_results(function)) {
     run(function.body);
+    keep_updates();
     std::vector<Operand>& values = frame().returned;
     if (values.size() == 1) result = values[0];
     if (values.size() > 1) result = {Tuple{values}};
@@ -241,7 +208,7 @@ bool Elaborator::bind_number(const Argument& argument) {
   const std::string what = "argument " + quoted(argument.parameter->name.text);
   Operand value = *argument.value;
   if (const Whole* whole = value.get<Whole>()) {
-    const TensorType& type = graph_.type(whole->id);
+    const TensorType& type = graph_->type(whole->id);
     if (type.shape.empty() && type.dtype == DType::f64)
       value = {Real{numbers_.read({whole->id, {}, {}}, DType::f64), {}}};
   }
@@ -296,7 +263,7 @@ bool Elaborator::bind_tensor(Argument& argument) {
           "expected " + ast::print(*parameter.type) + " for " + what + ", found " + describe(*argument.value));
     return false;
   }
-  const TensorType& found = graph_.type(whole->id);
+  const TensorType& found = graph_->type(whole->id);
   const std::optional<DType> element = dtype_named(parameter.type->element.text);
   if (element && *element != found.dtype) {  // before shapes, which say little about a wrong tensor
     error("wrong-type", argument.at,
@@ -335,7 +302,7 @@ bool Elaborator::bind_shape(const ast::Function& function, const ast::Type& type
   }
   for (std::size_t i = 0; i < named; ++i) {
     const auto* name = std::get_if<ast::Name>(&type.extents[i + (leads ? 1 : 0)]->node);
-    if (!name || name->text == "batch" || find(name->text)) continue;
+    if (!name || name->text == "batch" || known(name->text)) continue;
     const bool declared = std::any_of(function.parameters.begin(), function.parameters.end(),
                                       [&](const ast::Parameter& p) { return p.name.text == name->text; });
     if (declared) continue;
@@ -370,7 +337,7 @@ bool Elaborator::check_tensor(const Argument& argument) {
   const ast::Parameter& parameter = *argument.parameter;
   const std::optional<TensorType> expected = tensor_type(*parameter.type);
   if (!expected) return false;
-  const TensorType& found = graph_.type(argument.value->get<Whole>()->id);
+  const TensorType& found = graph_->type(argument.value->get<Whole>()->id);
   const std::vector<Note> note = {{parameter.type->at, "declared here as " + ast::print(*parameter.type)}};
   if (expected->shape != found.shape) {
     error("shape-mismatch", argument.at,

@@ -71,8 +71,8 @@ bool Elaborator::collect_left(const ast::Target& target, IndexSet& indices) {
       continue;
     }
     const auto* name = std::get_if<ast::Name>(&left.index->node);
-    const Operand* known = name ? find(name->text) : nullptr;
-    if (known && known->get<Integer>()) {
+    const Operand* given = name ? known(name->text) : nullptr;
+    if (given && given->get<Integer>()) {
       error("index-is-size", left.index->at, "index " + quoted(name->text) + " has the name of a size");
       return false;
     }
@@ -103,8 +103,12 @@ bool Elaborator::collect_names(const ast::Expression& index, IndexSet& indices) 
     error("left-side", index.at, "expected indices and sizes on the left side, found another expression");
     return false;
   }
-  const Operand* known = find(name->text);
-  if ((known && known->get<Integer>()) || name->text == "batch") return true;
+  const Operand* given = known(name->text);
+  if ((given && given->get<Integer>()) || name->text == "batch") return true;
+  if (given && given->get<Form>()) {
+    error("duplicate-index", index.at, "index " + quoted(name->text) + " runs already");
+    return false;
+  }
   if (!indices.find(name->text)) indices.indices.push_back({{name->text, index.at}, {}, false, {}, {}});
   return true;
 }
@@ -121,8 +125,8 @@ bool Elaborator::complete(const IndexSet& indices, OpenSweep& sweep) {
     }
   }
   for (const IndexBinding& index : indices.indices) {
-    const Operand* known = find(index.name.text);
-    if (known && known->get<Integer>()) {
+    const Operand* given = known(index.name.text);
+    if (given && given->get<Integer>()) {
       error("index-is-size", index.name.at, "index " + quoted(index.name.text) + " has the name of a size");
       good = false;
     } else if (!index.extent) {
@@ -193,7 +197,7 @@ Operand Elaborator::indexed_definition(const ast::Target& target, const ast::Exp
 std::optional<std::vector<Index>> Elaborator::landing(const ast::Target& target, const TensorType* declared,
                                                       OpenSweep& sweep, Shape& shape) {
   std::vector<Index> result;
-  const auto extent_of = [&](AxisId axis) { return sweep.axes[static_cast<std::size_t>(axis)].extent; };
+  const auto extent_of = [&](AxisId axis) { return this->extent_of(axis, sweep); };
   for (const ast::LeftIndex& left : target.at) {
     if (is_ellipsis(*left.index)) {
       for (const AxisId axis : *sweep.leading) {
@@ -253,7 +257,7 @@ Operand Elaborator::finish(OpenSweep& sweep, const Operand& operand, Combiner co
     const std::string reason = why_scatters(result);
     if (!reason.empty()) return poison("not-injective", at, "several points land on one place: " + reason);
   }
-  return {Whole{graph_.sweep(std::move(result), std::move(shape), hint_, origin(at))}};
+  return {Whole{graph_->sweep(std::move(result), std::move(shape), hint_, origin(at))}};
 }
 
 // -- reductions ------------------------------------------------------------------------------------------------------
@@ -297,7 +301,7 @@ Operand Elaborator::reduction(const ast::Reduction& node, OpenSweep& outer, cons
   hint_ = hint;
   const Whole* whole = result.get<Whole>();
   if (!whole || !outer.indexed) return result;
-  const DType type = graph_.type(whole->id).dtype;
+  const DType type = graph_->type(whole->id).dtype;
   return {Point{outer.body.read({whole->id, std::move(outside), {}}, type), {}}};
 }
 
@@ -323,6 +327,10 @@ Operand Elaborator::reduce(const ast::Reduction& node, OpenSweep sweep, std::vec
   for (const ast::IndexBinder& binder : node.over) {
     const std::string& name = binder.name.text;
     const bool leads = name == "...";
+    const Operand* given = known(name);
+    if (given && given->get<Form>()) {
+      return poison("duplicate-index", binder.name.at, "index " + quoted(name) + " runs already");
+    }
     if (leads ? sweep.leading.has_value() || indices.binds_leading
               : sweep.indices.contains(name) || indices.find(name)) {
       return poison("duplicate-index", binder.name.at, "index " + quoted(name) + " runs already");
@@ -401,19 +409,15 @@ Operand Elaborator::mean(OpenSweep& sweep, Operand body, const std::vector<AxisI
 // -- subscripts ------------------------------------------------------------------------------------------------------
 
 Operand Elaborator::subscript(const ast::Subscript& node, OpenSweep& sweep, const Span& at) {
-  if (node.next) {
-    not_supported(at, "'next' outside of scan", "name the value");
-    return {Poison{}};
-  }
-  const Operand* base = find(node.base.text);
-  if (!base) return unknown_name(node.base.text, node.base.at);
+  const Operand* base = find(node.next ? "next " + node.base.text : node.base.text);
+  if (!base) return node.next ? unknown_next(node.base.text, at) : unknown_name(node.base.text, node.base.at);
   if (base->poisoned()) return *base;
   const Whole* whole = base->get<Whole>();
   if (!whole) {
     return poison("not-a-tensor", node.base.at,
                   "expected a tensor before [ ], found " + describe(*base) + " in " + quoted(node.base.text));
   }
-  const TensorType type = graph_.type(whole->id);
+  const TensorType type = graph_->type(whole->id);
   const bool leads = !node.at.empty() && is_ellipsis(*node.at[0]);
   if (leads && !sweep.leading) {
     return poison("unbound-leading", node.at[0]->at, "'...' stands neither on the left side nor in a reduction here");
@@ -476,11 +480,11 @@ std::optional<Index> Elaborator::index_of(const ast::Expression& expression, Ope
 
 // The values the index takes; nothing when it goes through integers of unknown range.
 std::optional<Bounds> Elaborator::bounds_at(const Index& index, const OpenSweep& sweep) const {
-  const auto last = [&](AxisId axis) { return sweep.axes[static_cast<std::size_t>(axis)].extent.size - 1; };
+  const auto last = [&](AxisId axis) { return extent_of(axis, sweep).size - 1; };
   const Bounds bounds = bounds_of(index.offset, last);
   if (index.through == no_scalar) return bounds;
   const ValueId through = std::get<Read>(sweep.body[index.through].node).tensor;
-  const std::optional<Range> range = graph_.type(through).range;
+  const std::optional<Range> range = graph_->type(through).range;
   if (!range) return std::nullopt;
   return Bounds{bounds.low + range->low, bounds.high + range->high - 1};
 }
@@ -489,9 +493,8 @@ std::optional<Bounds> Elaborator::bounds_at(const Index& index, const OpenSweep&
 bool Elaborator::check_reach(const ast::Subscript& node, Extent extent, const Index& index, const OpenSweep& sweep,
                              const Span& at) {
   const std::string base = quoted(node.base.text);
-  const bool uses_batch = std::any_of(index.offset.terms.begin(), index.offset.terms.end(), [&](const Term& term) {
-    return sweep.axes[static_cast<std::size_t>(term.axis)].extent.is_batch();
-  });
+  const bool uses_batch = std::any_of(index.offset.terms.begin(), index.offset.terms.end(),
+                                      [&](const Term& term) { return extent_of(term.axis, sweep).is_batch(); });
   if (uses_batch || extent.is_batch()) {
     if (uses_batch && extent.is_batch() && index.offset.is_axis() && index.through == no_scalar) return true;
     error("batch-not-whole", at,
@@ -503,7 +506,7 @@ bool Elaborator::check_reach(const ast::Subscript& node, Extent extent, const In
   if (!bounds) {
     const ValueId through = std::get<Read>(sweep.body[index.through].node).tensor;
     error("unknown-range", at,
-          "the range of " + quoted(graph_.graph().value(through).name) + " is unknown, so it may leave " + base +
+          "the range of " + quoted(graph_->graph().value(through).name) + " is unknown, so it may leave " + base +
               "; declare it with in 0 ..< " + std::to_string(extent.size) + ", or give the value outside with else");
     return false;
   }
@@ -516,7 +519,7 @@ bool Elaborator::check_reach(const ast::Subscript& node, Extent extent, const In
 
 // Whether a read with `else` never needs it.
 bool Elaborator::stays_inside(const Read& read, const OpenSweep& sweep) const {
-  const Shape& shape = graph_.type(read.tensor).shape;
+  const Shape& shape = graph_->type(read.tensor).shape;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i].is_batch()) continue;
     const std::optional<Bounds> bounds = bounds_at(read.at[i], sweep);

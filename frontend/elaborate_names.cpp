@@ -1,8 +1,10 @@
 // Names and places: what a name means, the paths of parameters, and where a mistake is reported.
+#include <algorithm>
 #include <cmath>
 
 #include "frontend/elaborator.h"
 #include "ir/match.h"
+#include "ir/stack.h"
 
 namespace descent::frontend {
 
@@ -14,8 +16,12 @@ bool within(const Span& inner, const Span& outer) {
 
 }  // namespace
 
-Elaborator::Elaborator(const Program& program, Reporter& reporter, std::string graph_name)
-    : program_(program), reporter_(reporter), graph_(std::move(graph_name)) {}
+Elaborator::Elaborator(const Program& program, Reporter& reporter, std::string graph_name, Purpose purpose)
+    : program_(program),
+      reporter_(reporter),
+      purpose_(purpose),
+      outermost_(std::move(graph_name)),
+      graph_(&outermost_) {}
 
 // The innermost place of the user's own text: library code reports at the user's call.
 Span Elaborator::origin(const Span& at) const {
@@ -65,29 +71,55 @@ bool Elaborator::count(const Span& at) {
   return false;
 }
 
-const Operand* Elaborator::find(const std::string& name) {
+// As given, wherever that was.
+const Operand* Elaborator::known(const std::string& name) {
   const auto found = frame().names.find(name);
   if (found != frame().names.end()) return &found->second.value;
   const auto clock = clock_.find(name);
   return clock == clock_.end() ? nullptr : &clock->second;
 }
 
+// As it is seen here: what stands outside of the block being read enters it.
+const Operand* Elaborator::find(const std::string& name) {
+  const Operand* const given = known(name);
+  if (!given) return nullptr;
+  const auto found = frame().names.find(name);
+  const std::size_t level = found == frame().names.end() ? 0 : found->second.level;
+  if (level == level_) return given;
+  if (level > level_) return &(unreachable_ = imported(*given, level));
+  const auto [seen, fresh] = loops_[level_ - 1]->imported.try_emplace(name);
+  if (fresh) seen->second = imported(*given, level);
+  return &seen->second;
+}
+
 Operand Elaborator::resolve(const ast::Name& name, const Span& at) {
+  if (name.next) {
+    const Operand* next = find("next " + name.text);
+    return next ? *next : unknown_next(name.text, at);
+  }
   if (name.text == "batch") return {Batch{}};
   if (name.text == "inf") return {Real{numbers_.literal(HUGE_VAL, DType::f64), {}}};
   if (name.text == "true" || name.text == "false") {
     return {Real{numbers_.literal(name.text == "true", DType::boolean), {}}};
   }
   if (const Operand* found = find(name.text)) return *found;
+  if (name.text == "training") return {Real{numbers_.literal(purpose_ != Purpose::judge, DType::boolean), {}}};
   if (name.text.find('.') != std::string::npos) return resolve_path(name.text, at);
   return unknown_name(name.text, at);
 }
 
 // A parameter declared above, by its path from here.
 Operand Elaborator::resolve_path(const std::string& path, const Span& at) {
-  const std::string full = frame().path.empty() ? path : frame().path + "." + path;
-  const auto found = parameters_.find(full);
-  if (found != parameters_.end()) return {Whole{reading_.parameters[found->second].value}};
+  const auto from = [&](const std::string& prefix) { return prefix.empty() ? path : prefix + "." + path; };
+  const std::string full = from(frame().path);
+  auto found = parameters_.find(full);
+  for (auto outer = frame().outer_paths.rbegin(); outer != frame().outer_paths.rend(); ++outer) {
+    if (found == parameters_.end()) found = parameters_.find(from(*outer));
+  }
+  if (found != parameters_.end()) {
+    const auto stacked = stacked_axes(found->first);
+    return state_here(reading_.parameters[found->second].value, stacked);
+  }
   std::vector<std::string> candidates;
   for (const auto& [known, place] : parameters_) candidates.push_back(known);
   const std::string hint = suggestion(full, candidates);
@@ -105,7 +137,7 @@ Operand Elaborator::unknown_name(const std::string& name, const Span& at) {
     return poison("formula-of-tensors", at,
                   "expected numbers and over_epoch(…) in the formula of a metric, found " + quoted(name));
   }
-  std::vector<std::string> candidates = {"true", "false", "inf", "batch"};
+  std::vector<std::string> candidates = {"true", "false", "inf", "batch", "training"};
   for (const auto& [known, binding] : frame().names) candidates.push_back(known);
   for (const auto& [known, value] : clock_) candidates.push_back(known);
   std::string hint = suggestion(name, candidates);
@@ -116,8 +148,14 @@ Operand Elaborator::unknown_name(const std::string& name, const Span& at) {
   return poison("unknown-name", at, "unknown name " + quoted(name) + hint);
 }
 
+Operand Elaborator::unknown_next(const std::string& name, const Span& at) {
+  return poison("unknown-name", at,
+                frame().loop ? "'next " + name + "' is not given above this line"
+                             : "'next' stands in the block of a scan or a repeat");
+}
+
 void Elaborator::bind(const ast::Identifier& name, Operand value) {
-  const auto [entry, fresh] = frame().names.emplace(name.text, Frame::Binding{std::move(value), name.at});
+  const auto [entry, fresh] = frame().names.emplace(name.text, Frame::Binding{std::move(value), name.at, level_});
   if (fresh) return;
   std::vector<Note> notes;
   if (entry->second.at.source) notes.push_back({entry->second.at, "first given here"});
@@ -143,14 +181,14 @@ std::string Elaborator::describe(const Operand& operand) const {
       [](const Point& point) {
         return point.shape.empty() ? std::string("an element") : "a tensor of shape " + to_string(point.shape);
       },
-      [&](const Whole& whole) { return to_string(graph_.type(whole.id)); },
+      [&](const Whole& whole) { return to_string(graph_->type(whole.id)); },
       [](const Tuple& tuple) { return std::to_string(tuple.parts.size()) + " values"; });
 }
 
 const TensorType* Elaborator::tensor_type(const std::string& name) {
   const Operand* operand = find(name);
   const Whole* whole = operand ? operand->get<Whole>() : nullptr;
-  return whole ? &graph_.type(whole->id) : nullptr;
+  return whole ? &graph_->type(whole->id) : nullptr;
 }
 
 void Elaborator::push_frame(const ast::Function* function, Span call, std::string path) {
@@ -164,7 +202,7 @@ void Elaborator::push_frame(const ast::Function* function, Span call, std::strin
 void Elaborator::bind_sizes(const std::vector<Integer>& sizes) {
   const std::vector<ast::Parameter>& parameters = program_.model()->parameters;
   for (std::size_t i = 0; i < parameters.size() && i < sizes.size(); ++i) {
-    frame().names.emplace(parameters[i].name.text, Frame::Binding{{sizes[i]}, parameters[i].name.at});
+    frame().names.emplace(parameters[i].name.text, Frame::Binding{{sizes[i]}, parameters[i].name.at, 0});
   }
 }
 

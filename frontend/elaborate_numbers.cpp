@@ -123,7 +123,7 @@ std::optional<double> Elaborator::constant(const Operand& operand) const {
 ValueId Elaborator::materialise(const Operand& operand, DType type, const Span& at) {
   const Real* real = operand.get<Real>();
   if (real && !real->text.empty() && type == DType::f32) {
-    return graph_.literal(std::strtof(real->text.c_str(), nullptr), type);
+    return graph_->literal(std::strtof(real->text.c_str(), nullptr), type);
   }
   ScalarId id = number(operand);
   if (const Read* read = std::get_if<Read>(&numbers_[id].node); read && numbers_.type(id) == type) return read->tensor;
@@ -131,7 +131,7 @@ ValueId Elaborator::materialise(const Operand& operand, DType type, const Span& 
   if (numbers_.type(id) != type) id = numbers_.apply(conversions[static_cast<std::size_t>(type)], {id});
   Sweep sweep;
   sweep.body = numbers_.finish(id);
-  return graph_.sweep(std::move(sweep), {}, hint_, origin(at));
+  return graph_->sweep(std::move(sweep), {}, hint_, origin(at));
 }
 
 std::optional<std::int64_t> Elaborator::integer(const ast::Expression& expression, const std::string& what) {

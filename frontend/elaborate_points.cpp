@@ -70,7 +70,7 @@ Operand Elaborator::element_of(const ast::Expression& expression, OpenSweep& swe
   const Span& at = expression.at;
   if (rates_) {
     if (const auto rate = rates_->find(&expression); rate != rates_->end()) {
-      return point_of({Whole{graph_.input(rate->second, {DType::f64, {}, {}})}}, sweep, at);
+      return point_of({Whole{graph_->input(rate->second, {DType::f64, {}, {}})}}, sweep, at);
     }
   }
   return match(
@@ -110,7 +110,7 @@ Operand Elaborator::point_of(const Operand& operand, OpenSweep& sweep, const Spa
   }
   const Whole* whole = operand.get<Whole>();
   if (!whole) return operand;
-  const TensorType& type = graph_.type(whole->id);
+  const TensorType& type = graph_->type(whole->id);
   if (type.shape.empty() && type.dtype == DType::f64) {
     return {Real{numbers_.read({whole->id, {}, {}}, type.dtype), {}}};
   }
@@ -346,7 +346,7 @@ Operand Elaborator::close(OpenSweep& sweep, const Operand& operand, const Span& 
   const Point* point = operand.get<Point>();
   if (!point) return operand;
   const Read* read = std::get_if<Read>(&sweep.body[point->id].node);
-  if (read && graph_.type(read->tensor).shape == point->shape) return {Whole{read->tensor}};
+  if (read && graph_->type(read->tensor).shape == point->shape) return {Whole{read->tensor}};
   if (!fits(point->shape, at)) return {Poison{}};
   Sweep result;
   for (const Extent extent : point->shape) {
@@ -354,14 +354,14 @@ Operand Elaborator::close(OpenSweep& sweep, const Operand& operand, const Span& 
     result.axes.push_back({"", extent});
   }
   result.body = sweep.body.finish(point->id);
-  return {Whole{graph_.sweep(std::move(result), point->shape, hint_, origin(at))}};
+  return {Whole{graph_->sweep(std::move(result), point->shape, hint_, origin(at))}};
 }
 
 // The value as a tensor of exactly this type; numbers and rank 0 fill it.
 Operand Elaborator::conform(const Operand& value, const TensorType& type, const Span& at, const std::string& what) {
   if (value.poisoned()) return value;
   const Whole* whole = value.get<Whole>();
-  if (whole && graph_.type(whole->id).shape == type.shape && graph_.type(whole->id).dtype == type.dtype) return value;
+  if (whole && graph_->type(whole->id).shape == type.shape && graph_->type(whole->id).dtype == type.dtype) return value;
   OpenSweep sweep;
   const Operand point = point_of(value, sweep, at);
   const Shape shape = point.get<Point>() ? point.get<Point>()->shape : Shape{};

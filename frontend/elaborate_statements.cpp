@@ -53,48 +53,29 @@ void Elaborator::run(const ast::Statement& statement) {
       },
       [&](const ast::DeclareState& node) { declare_state(node); },
       [&](const ast::Return& node) { return_values(node, statement.at); },
-      [&](const ast::Scan& node) {
-        not_supported(statement.at, "scan", "write the steps out one by one");
-        poison_names(node.carries, node.body);
-      },
-      [&](const ast::Repeat& node) {
-        not_supported(statement.at, "repeat", "write the layers out one by one");
-        poison_names(node.carries, node.body);
-      });
-}
-
-void Elaborator::not_supported(const Span& at, const std::string& what, const std::string& instead) {
-  error("not-supported", at, "not supported yet: " + what + "; instead " + instead);
-}
-
-// What a block would have given, so that later lines say nothing about it.
-void Elaborator::poison_names(const std::vector<ast::Carry>& carries, const ast::Block& body) {
-  for (const ast::Carry& carry : carries) bind(carry.name, {Poison{}});
-  for (const ast::Statement& statement : body) {
-    const auto* define = std::get_if<ast::Define>(&statement.node);
-    if (define && define->kind == ast::Define::Kind::yield) bind(define->targets[0].name, {Poison{}});
-  }
+      [&](const ast::Scan& node) { scan(node, statement.at); },
+      [&](const ast::Repeat& node) { repeat(node, statement.at); });
 }
 
 void Elaborator::define(const ast::Define& node, const Span& at) {
   const ast::Target& first = node.targets[0];
   frame().binding = first.name.text;
   hint_ = path_of("");
-  const bool in_model = frame().function->kind == ast::Function::Kind::model;
+  if (node.kind == ast::Define::Kind::yield) return yield(node, at);
+  const bool in_model = frame().function->kind == ast::Function::Kind::model && !frame().loop;
   if (node.kind != ast::Define::Kind::binding && !in_model) {
     return error("misplaced-statement", at, "outputs, losses and metrics stand in a model");
   }
-  if (node.kind == ast::Define::Kind::yield || first.next) {
-    return error("misplaced-statement", at, "'yield' and 'next' stand in a scan or a repeat");
-  }
+  const OpenLoop::Carried* carried = first.next ? carried_by(first) : nullptr;
+  if (first.next && !carried) return;
   if (node.kind == ast::Define::Kind::metric) return give_metric(node);
-  const std::size_t known = graph_.graph().values.size();
+  const std::size_t known = graph_->graph().values.size();
   Operand value{Poison{}};
   if (first.indexed && node.targets.size() == 1) {
     value = frame().elements ? poison("not-an-element", at,
                                       "expected a function of single elements within index notation, found one with "
                                       "indices; call it on the whole tensor above")
-                             : indexed_definition(first, *node.value, nullptr);
+                             : indexed_definition(first, *node.value, carried ? &carried->type : nullptr);
   } else if (std::any_of(node.targets.begin(), node.targets.end(), [](const auto& t) { return t.indexed; })) {
     error("left-side", at, "several values on the left take no indices");
   } else {
@@ -104,13 +85,15 @@ void Elaborator::define(const ast::Define& node, const Span& at) {
     value = {Whole{materialise(value, DType::f64, at)}};
   }
   const Whole* whole = value.get<Whole>();
-  if (whole && static_cast<std::size_t>(whole->id) >= known) graph_.rename(whole->id, hint_);
+  if (whole && static_cast<std::size_t>(whole->id) >= known) graph_->rename(whole->id, hint_);
   give(node, value, at);
   bind_targets(node, std::move(value));
 }
 
 void Elaborator::bind_targets(const ast::Define& node, Operand value) {
-  if (node.targets.size() == 1 && !value.get<Tuple>()) return bind(node.targets[0].name, std::move(value));
+  if (node.targets.size() == 1 && !value.get<Tuple>()) {
+    return bind_target(node.targets[0], std::move(value), node.value->at);
+  }
   const Tuple* tuple = value.get<Tuple>();
   const std::size_t found = tuple ? tuple->parts.size() : 1;
   if (!value.poisoned() && found != node.targets.size()) {
@@ -119,8 +102,19 @@ void Elaborator::bind_targets(const ast::Define& node, Operand value) {
     tuple = nullptr;
   }
   for (std::size_t i = 0; i < node.targets.size(); ++i) {
-    bind(node.targets[i].name, tuple ? tuple->parts[i] : Operand{Poison{}});
+    bind_target(node.targets[i], tuple ? tuple->parts[i] : Operand{Poison{}}, node.value->at);
   }
+}
+
+void Elaborator::bind_target(const ast::Target& target, Operand value, const Span& at) {
+  if (!target.next) return bind(target.name, std::move(value));
+  const OpenLoop::Carried* carried = carried_by(target);
+  if (!carried) return;
+  const ast::Identifier name{"next " + target.name.text, target.name.at};
+  value = conform(value, carried->type, at, quoted(name.text));
+  const Whole* whole = value.get<Whole>();
+  if (whole && !stays_in(carried->type, whole->id, at, quoted(name.text))) value = {Poison{}};
+  bind(name, std::move(value));
 }
 
 // outputs and losses
@@ -132,7 +126,7 @@ void Elaborator::give(const ast::Define& node, const Operand& value, const Span&
   if (node.targets.size() != 1 || !tensor)
     return error("value-count", at, "expected one tensor, found " + describe(value));
   if (node.kind == ast::Define::Kind::output) return reading_.outputs.push_back({name.text, tensor->id, at});
-  const TensorType& type = graph_.type(tensor->id);
+  const TensorType& type = graph_->type(tensor->id);
   if (!type.shape.empty() || type.dtype != DType::f32) {
     return error(
         "not-a-scalar", node.value->at,
@@ -151,12 +145,12 @@ void Elaborator::give_metric(const ast::Define& node) {
   std::vector<const ast::Call*> parts;
   collect_parts(*node.value, parts);
   const auto part = [&](const ast::Expression& expression, const std::string& as) {
-    const std::size_t known = graph_.graph().values.size();
+    const std::size_t known = graph_->graph().values.size();
     const Operand value = value_of(expression);
     if (value.poisoned()) return;
     const Whole* whole = value.get<Whole>();
-    if (whole && static_cast<std::size_t>(whole->id) >= known) graph_.rename(whole->id, as);
-    const bool is_scalar = whole && graph_.type(whole->id).shape.empty() && is_float(graph_.type(whole->id).dtype);
+    if (whole && static_cast<std::size_t>(whole->id) >= known) graph_->rename(whole->id, as);
+    const bool is_scalar = whole && graph_->type(whole->id).shape.empty() && is_float(graph_->type(whole->id).dtype);
     if (!is_scalar && !is_number(value)) {
       return error("not-a-scalar", expression.at, "expected a metric to be one f32, found " + describe(value));
     }
@@ -179,7 +173,7 @@ void Elaborator::give_metric(const ast::Define& node) {
 }
 
 void Elaborator::declare_inputs(const ast::DeclareInput& node) {
-  if (frame().function->kind != ast::Function::Kind::model) {
+  if (frame().function->kind != ast::Function::Kind::model || frame().loop) {
     return error("misplaced-statement", node.type.at, "inputs stand in a model");
   }
   const std::optional<TensorType> type = tensor_type(node.type);
@@ -190,27 +184,47 @@ void Elaborator::declare_inputs(const ast::DeclareInput& node) {
             quoted(name.text) + " is an input of every training step; name this one otherwise");
       continue;
     }
-    bind(name, type ? Operand{Whole{graph_.input(name.text, *type, origin(name.at))}} : Operand{Poison{}});
+    bind(name, type ? Operand{Whole{graph_->input(name.text, *type, origin(name.at))}} : Operand{Poison{}});
   }
 }
 
 void Elaborator::declare_state(const ast::DeclareState& node) {
-  if (frame().function->kind != ast::Function::Kind::optimizer) {
-    return not_supported(node.state.name.at, "states outside of optimizers", "keep the value in a parameter");
-  }
+  if (frame().loop) return error("misplaced-statement", node.state.name.at, "states stand outside of loops");
+  if (frame().function->kind != ast::Function::Kind::optimizer) return declare_statistic(node.state);
   std::optional<TensorType> type;
   if (node.state.type) {
     type = tensor_type(*node.state.type);
   } else {
     const Operand* parameter = find(frame().function->parameters[0].name.text);
-    type = graph_.type(parameter->get<Whole>()->id);
+    type = graph_->type(parameter->get<Whole>()->id);
   }
   if (!type) return bind(node.state.name, {Poison{}});
   const std::string path = path_of(node.state.name.text);
   const std::optional<ValueId> value =
       declare_state({StateDeclaration::Role::optimizer, path, *type, false}, node.state, optimizer_states_);
-  bind(node.state.name, value ? Operand{Whole{*value}} : Operand{Poison{}});
+  bind(node.state.name, value ? state_here(*value, stacking().size()) : Operand{Poison{}});
   frame().states[node.state.name.text] = path;
+}
+
+// A state of a function or the model, such as a running mean: it learns while training, without a gradient.
+void Elaborator::declare_statistic(const ast::Parameter& state) {
+  const bool in_scan = std::any_of(loops_.begin(), loops_.end(), [](const auto& loop) { return !loop->stacks; });
+  Operand value{Poison{}};
+  if (frame().elements) {
+    value = poison("not-an-element", frame().call,
+                   "expected a function of single elements within index notation, found one with a state; call it on "
+                   "the whole tensor above");
+  } else if (in_scan) {
+    value = poison("misplaced-statement", frame().call.source ? frame().call : state.name.at,
+                   "a state changes once a step; expected it outside of a scan");
+  } else if (!state.type) {
+    value = poison("misplaced-statement", state.name.at,
+                   "expected the type of state " + quoted(state.name.text) + ": state NAME : f32[n] ~ zeros");
+  } else {
+    value = declare_parameter(state, path_of(state.name.text), StateDeclaration::Role::statistic);
+  }
+  bind(state.name, std::move(value));
+  frame().states[state.name.text] = path_of(state.name.text);
 }
 
 // state := value; below it the name means the new value.
@@ -223,11 +237,14 @@ void Elaborator::update(const ast::Update& node) {
         "not-a-state", node.name.at,
         "expected a state before ':=', found " + quoted(node.name.text) + suggestion(node.name.text, candidates));
   }
+  if (frame().loop) return error("misplaced-statement", node.name.at, "states are updated outside of loops");
   hint_ = state->second;
   Operand& current = frame().names.at(node.name.text).value;
   if (current.poisoned()) return;
-  const TensorType type = graph_.type(current.get<Whole>()->id);
-  current = conform(value_of(*node.value), type, node.value->at, quoted(node.name.text));
+  const TensorType type = graph_->type(current.get<Whole>()->id);
+  const Operand value = conform(value_of(*node.value), type, node.value->at, quoted(node.name.text));
+  if (purpose_ == Purpose::judge && !value.poisoned()) return;  // nothing is learnt, the name keeps its value
+  current = value;
   const Whole* whole = current.get<Whole>();
   if (!whole) return;
   auto& updates = frame().updates;
@@ -237,9 +254,15 @@ void Elaborator::update(const ast::Update& node) {
   if (known == updates.end()) updates.emplace_back(state->second, whole->id);
 }
 
+// The end of a function or the model: its states' new values.
+void Elaborator::keep_updates() {
+  if (purpose_ != Purpose::learn) return;
+  for (const auto& [state, value] : frame().updates) update_state(state, value, frame().call);
+}
+
 void Elaborator::return_values(const ast::Return& node, const Span& at) {
-  if (frame().function->kind != ast::Function::Kind::function) {
-    return error("misplaced-statement", at, "return stands in a function");
+  if (frame().function->kind != ast::Function::Kind::function || frame().loop) {
+    return error("misplaced-statement", at, "return stands in a function, outside of loops");
   }
   frame().has_returned = true;
   hint_ = frame().path;

@@ -38,6 +38,30 @@ struct StateInfo {
   Span at;
 };
 
+// A scan or a repeat whose block is being read into a Graph of its own.
+struct OpenLoop {
+  struct Carried {
+    ast::Identifier name;
+    TensorType type;
+    ValueId initial = -1;  // outside
+    ValueId next = -1;     // inside, at the end of the block
+  };
+  // Given at every turn, stacked afterwards; the turn's axis stands before the last `behind` ones.
+  struct Yielded {
+    ast::Identifier name;
+    ValueId value = -1;
+    std::size_t behind = 0;
+  };
+  GraphBuilder body;
+  Axis axis;
+  bool stacks = false;  // a repeat: a parameter made inside has a value of its own for each turn
+  std::vector<Carried> carried;
+  std::vector<Yielded> yields = {};
+  std::vector<std::pair<ValueId, ValueId>> captured = {};     // outside, its input inside
+  std::vector<std::pair<std::string, ValueId>> updates = {};  // of states that have a value for each turn
+  std::map<std::string, Operand> imported = {};               // names of the function around the block, as seen inside
+};
+
 // An initial value being drawn: what `uniform` gives, and under which site.
 struct Draw {
   TensorType type;
@@ -49,14 +73,17 @@ struct Frame {
   struct Binding {
     Operand value;
     Span at;
+    std::size_t level = 0;  // how many loops were open where it was given
   };
   const ast::Function* function = nullptr;  // null: an expression outside of functions
   Span call;
-  std::string path;     // "hidden.linear"
-  std::string binding;  // the name on the left of the statement being read
+  std::string path;                      // "hidden.linear"; inside a repeat "block.*"
+  std::vector<std::string> outer_paths;  // of the function, then of the repeats around the block being read
+  std::string binding;                   // the name on the left of the statement being read
   std::map<std::string, Binding> names;
   std::optional<Shape> leading;  // what `...` stands for in the signature
   std::optional<std::vector<TensorType>> results;
+  OpenLoop* loop = nullptr;       // the innermost whose block is this function's
   OpenSweep* elements = nullptr;  // read inside index notation: values are points of this sweep
   std::vector<Operand> returned;
   bool has_returned = false;
@@ -91,9 +118,11 @@ const OpRow* find_primitive(const std::string& name);
 
 class Elaborator {
  public:
-  Elaborator(const Program& program, Reporter& reporter, std::string graph_name);
+  // What a model is read for: to draw its first values, to learn, or to judge (and all else).
+  enum class Purpose : std::uint8_t { draw, learn, judge };
+  Elaborator(const Program& program, Reporter& reporter, std::string graph_name, Purpose purpose = Purpose::judge);
 
-  GraphBuilder& graph() { return graph_; }
+  GraphBuilder& graph() { return *graph_; }
 
   // elaborate_model.cpp
   void draw_parameters();  // from here on: an input `seed`, and an update for each parameter
@@ -116,6 +145,7 @@ class Elaborator {
   };
   void optimize(const StateInfo& parameter, ValueId gradient, const Optimization& optimization,
                 const std::vector<Integer>& sizes);
+  std::size_t open_turns(const StateInfo& parameter, const ast::Function& optimizer);
   // Only the optimizer's states, for the entry init.
   void declare_optimizer_states(const StateInfo& parameter, const Optimization& optimization);
   const std::vector<StateInfo>& optimizer_states() const { return optimizer_states_; }
@@ -138,9 +168,11 @@ class Elaborator {
   Span origin(const Span& at) const;
   bool count(const Span& at);
   const Operand* find(const std::string& name);
+  const Operand* known(const std::string& name);
   Operand resolve(const ast::Name& name, const Span& at);
   Operand resolve_path(const std::string& path, const Span& at);
   Operand unknown_name(const std::string& name, const Span& at);
+  Operand unknown_next(const std::string& name, const Span& at);
   void bind(const ast::Identifier& name, Operand value);
   std::string path_of(std::string_view last) const;
   std::string describe(const Operand& operand) const;
@@ -206,11 +238,10 @@ class Elaborator {
 
   // elaborate_calls.cpp
   Operand call(const ast::Call& call, OpenSweep* elements, const Span& at);
-  std::optional<Operand> special_call(const ast::Call& call, const Span& at);
+  std::optional<Operand> special_call(const ast::Call& call, OpenSweep* elements, const Span& at);
   Operand unknown_function(const ast::Identifier& name);
   Operand needs_brackets(const ast::Identifier& reduction);
   Operand gradient(const ast::Call& call, const Span& at);
-  Operand uniform(const ast::Call& call, const Span& at);
   Operand over_epoch(const ast::Call& call, const Span& at);
   Operand call_function(const ast::Function& function, const ast::Call& call, OpenSweep* elements, const Span& at);
   // An argument as given: no value where the default stands.
@@ -229,32 +260,81 @@ class Elaborator {
   bool check_tensor(const Argument& argument);
   bool expect_results(const ast::Function& function);
 
+  // elaborate_chance.cpp
+  Operand uniform(const ast::Call& call, OpenSweep* elements, const Span& at);
+  Operand chance(const ast::Call& call, const Operand& low, const Operand& high, OpenSweep* elements, const Span& at);
+  Operand scaled(const Operand& u, const Operand& low, const Operand& high, OpenSweep& sweep, const Span& at);
+  bool claim_site(const std::string& site, const Span& at);
+  ValueId clock_here();
+
   // elaborate_states.cpp
-  Operand declare_parameter(const ast::Parameter& parameter, const std::string& path);
+  Operand declare_parameter(const ast::Parameter& parameter, const std::string& path,
+                            StateDeclaration::Role role = StateDeclaration::Role::parameter);
   const ast::Parameter* batch_from(const ast::Type& type);
   std::optional<ValueId> declare_state(StateDeclaration declaration, const ast::Parameter& parameter,
                                        std::vector<StateInfo>& states);
   std::optional<ValueId> draw(const ast::Expression& initial, const TensorType& type, const std::string& site);
+  std::optional<ValueId> draw_stack(const ast::Expression& initial, const TensorType& type, const std::string& name);
 
   // elaborate_statements.cpp
   void run(const ast::Block& block);
   void run(const ast::Statement& statement);
   void define(const ast::Define& node, const Span& at);
   void bind_targets(const ast::Define& node, Operand value);
+  void bind_target(const ast::Target& target, Operand value, const Span& at);
   void give(const ast::Define& node, const Operand& value, const Span& at);
   void give_metric(const ast::Define& node);
   void declare_inputs(const ast::DeclareInput& node);
   void declare_state(const ast::DeclareState& node);
+  void declare_statistic(const ast::Parameter& state);
   void update(const ast::Update& node);
+  void keep_updates();
   void return_values(const ast::Return& node, const Span& at);
+
+  // elaborate_loops.cpp
+  void scan(const ast::Scan& node, const Span& at);
+  void repeat(const ast::Repeat& node, const Span& at);
+  struct LoopText {
+    const std::vector<ast::Carry>& carries;
+    const ast::Block& body;
+    Span at;
+    Axis axis;
+    std::optional<ast::Identifier> index;  // of a scan
+    std::string part;                      // of the paths in a repeat
+  };
+  void read_loop(const LoopText& text);
+  std::optional<Extent> turns(const ast::Scan& node);
+  std::optional<Extent> fixed(std::optional<Extent> extent, const Span& at);
+  std::optional<OpenLoop::Carried> start_of(const ast::Carry& carry);
+  bool stays_in(const TensorType& type, ValueId value, const Span& at, const std::string& what);
+  bool give_next(const Span& at);
+  void open_loop(Axis axis, bool stacks, std::vector<OpenLoop::Carried> carried);
+  std::vector<ValueId> close_loop(const OpenLoop& loop, const Span& at);
+  void update_state(const std::string& path, ValueId value, const Span& at);
+  void bind_results(const OpenLoop& loop, const std::vector<ValueId>& results, const Span& at);
+  void give_after(const ast::Identifier& name, ValueId value);
+  ValueId turn_behind(ValueId stack, std::size_t behind, const Span& at);
+  const OpenLoop::Carried* carried_by(const ast::Target& target);
+  void yield(const ast::Define& node, const Span& at);
   void poison_names(const std::vector<ast::Carry>& carries, const ast::Block& body);
-  void not_supported(const Span& at, const std::string& what, const std::string& instead);
+  std::size_t go_to(std::size_t level);
+  GraphBuilder& graph_at(std::size_t level) { return level == 0 ? outermost_ : loops_[level - 1]->body; }
+  ValueId captured(ValueId value, std::size_t from);
+  Operand imported(const Operand& operand, std::size_t from);
+  Extent extent_of(AxisId axis, const OpenSweep& sweep) const;
+  Shape stacking() const;
+  Operand state_here(ValueId state, std::size_t stacked);
 
   const Program& program_;
   Reporter& reporter_;
-  GraphBuilder graph_;
+  const Purpose purpose_;
+  GraphBuilder outermost_;
+  std::vector<std::unique_ptr<OpenLoop>> loops_;
+  std::size_t level_ = 0;  // loops around what is being read; 0: the entry itself
+  GraphBuilder* graph_;    // of that level
   BodyBuilder numbers_;
   std::vector<std::unique_ptr<Frame>> frames_;
+  Operand unreachable_;
   ModelReading reading_;
   std::vector<StateInfo> optimizer_states_;
   std::map<std::string, std::size_t> parameters_;  // path → place in reading_.parameters

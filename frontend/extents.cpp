@@ -63,13 +63,14 @@ class Inference {
  private:
   void visit(const ast::Subscript& subscript, const Span& at) {
     for (const ast::ExpressionRef& index : subscript.at) visit(*index);
-    const TensorType* type = type_of_(subscript.base.text);
+    const std::string base = (subscript.next ? "next " : "") + subscript.base.text;
+    const TensorType* type = type_of_(base);
     if (!type) return;
-    const std::string source = quoted(subscript.base.text);
+    const std::string source = quoted(base);
     const bool leads = !subscript.at.empty() && std::holds_alternative<ast::Ellipsis>(subscript.at[0]->node);
     const std::size_t named = subscript.at.size() - (leads ? 1 : 0);
     if (named > type->shape.size() || (!leads && named != type->shape.size())) {
-      return report_("index-count", at, wrong_count(subscript.base.text, *type, named), {});
+      return report_("index-count", at, wrong_count(base, *type, named), {});
     }
     const std::size_t first = type->shape.size() - named;
     if (leads && indices_.binds_leading && !leading_hidden_) {

@@ -22,9 +22,10 @@ Scan taped(const Scan& scan) {
 }
 
 // The result types of a scan: the carried values, then the yields stacked.
-std::vector<TensorType> result_types(const GraphBuilder& builder, const Scan& scan) {
+std::vector<TensorType> result_types(const Scan& scan) {
   std::vector<TensorType> types;
-  for (ValueId value : scan.initial) types.push_back(builder.type(value));
+  const std::vector<ValueId> inputs = inputs_of(*scan.body);
+  for (std::size_t i = 0; i < scan.initial.size(); ++i) types.push_back(scan.body->type(inputs[i]));
   for (std::size_t i = scan.initial.size(); i < scan.body->outputs.size(); ++i) {
     types.push_back(stacked(scan.body->type(scan.body->outputs[i].value), scan.axis.extent));
   }
@@ -38,7 +39,7 @@ void copy_taped(GraphBuilder& builder, const Graph& from, NodeId id, std::vector
   Scan copy = taped(*scan);
   for (ValueId& value : copy.initial) value = copy_of(to, value);
   for (ValueId& value : copy.captured) value = copy_of(to, value);
-  std::vector<ValueId> results = builder.add(copy, result_types(builder, copy), scan->axis.name, node.origin);
+  std::vector<ValueId> results = builder.add(copy, result_types(copy), scan->axis.name, node.origin);
   for (std::size_t i = 0; i < node.results.size(); ++i) {
     to[static_cast<std::size_t>(node.results[i])] = results[i];
   }
@@ -91,7 +92,7 @@ class Differentiator {
     if (gradients_after(id)) copy = taped(copy);
     for (ValueId& value : copy.initial) value = copy_of(to_, value);
     for (ValueId& value : copy.captured) value = copy_of(to_, value);
-    std::vector<ValueId> results = builder_.add(copy, result_types(builder_, copy), scan.axis.name, node.origin);
+    std::vector<ValueId> results = builder_.add(copy, result_types(copy), scan.axis.name, node.origin);
     for (std::size_t i = 0; i < node.results.size(); ++i) {
       to_[static_cast<std::size_t>(node.results[i])] = results[i];
     }

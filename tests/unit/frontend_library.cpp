@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
 
 #include "frontend/frontend.h"
@@ -265,6 +266,7 @@ Graph with_given_gradients(const Graph& step) {
       copy_node(builder, step, static_cast<NodeId>(node), to);
     }
   }
+  for (const Output& output : step.outputs) builder.output(output.kind, output.name, copy_of(to, output.value));
   return std::move(builder).finish();
 }
 
@@ -356,6 +358,126 @@ TEST_CASE("schedules follow the step") {
   check_close(rates("cosine(1)"), {wave(0.1), wave(0.2), wave(0.3)});
   check_close(rates("cosine(1, warmup = 2)"), {0.5, wave(0), wave(1 / 8.0)});
   check_close(rates("2 * cosine(1, floor = 0.5) - 1"), {wave(0.1), wave(0.2), wave(0.3)});
+}
+
+TEST_CASE("batch norm takes the rows' statistics while training and running means afterwards") {
+  const auto compiled = compile(
+      "model m() {\n input x : f32[batch, 4]\n input p : f32[batch, 4, 2, 1]\n y = batch_norm(x)\n"
+      " z = batch_norm2d(p)\n output a = y\n output c = z\n loss e = mean[...](y^2) + sum[...](z)\n}\n"
+      "train t = m() {\n optimizer = sgd(0.1)\n}\n");
+  Tensors states;
+  for (const auto& [name, value] :
+       run(*compiled.model.entry("init"), 1, {{"seed", tensor(DType::i32, {}, {1})}}).updates) {
+    states[name] = value;
+  }
+  Numbers images;
+  for (int i = 0; i < 24; ++i) images.push_back(i % 5 + 0.25 * i);
+  Tensors inputs = {{"x", tensor(DType::f32, {3, 4}, table_x)}, {"p", tensor(DType::f32, {3, 4, 2, 1}, images)}};
+  for (const char* name : {"step", "steps", "seed"}) inputs[name] = tensor(DType::i32, {}, {1});
+  for (const frontend::Rate& rate : compiled.rates) inputs[rate.name] = tensor(DType::f64, {}, {rate.value});
+  inputs["gradient"] = tensor(DType::f32, {4}, Numbers(4, 0.0));
+  const Graph learning = with_given_gradients(*compiled.model.entry("step"));
+  for (const auto& [name, value] : run(learning, 3, inputs, states).updates) states[name] = value;
+  for (const auto& [path, data, stride, count] :
+       {std::tuple{"y.batch_norm.", &table_x, 1, 3},
+        std::tuple{"z.batch_norm2d.", static_cast<const Numbers*>(&images), 2, 6}}) {
+    Numbers center, spread;
+    for (int c = 0; c < 4; ++c) {
+      double mean = 0, variance = 0;
+      const auto each = [&](const std::function<void(double)>& visit) {
+        for (int row = 0; row < 3; ++row) {
+          for (int k = 0; k < stride; ++k) visit((*data)[static_cast<std::size_t>((row * 4 + c) * stride + k)]);
+        }
+      };
+      each([&](double x) { mean += x / count; });
+      each([&](double x) { variance += (x - mean) * (x - mean) / (count - 1); });
+      center.push_back(0.1 * mean);
+      spread.push_back(0.9 + 0.1 * variance);
+    }
+    check_close(states.at(path + std::string("center")).data, center);
+    check_close(states.at(path + std::string("spread")).data, spread);
+  }
+  const Evaluation judged = run(*compiled.model.entry("predict"), 3, inputs, states);
+  const double center = states.at("y.batch_norm.center").data[0], spread = states.at("y.batch_norm.spread").data[0];
+  CHECK(judged.outputs[0].data[4] == Approx((table_x[4] - center) / std::sqrt(spread + 1e-5)));
+}
+
+TEST_CASE("dropout leaves out while training only, by a site of its own") {
+  const auto compiled = compile(
+      "model m() {\n input x : f32[batch, 1000]\n param w : f32[1] ~ ones\n"
+      " y = dropout(x, 0.25)\n z = dropout(x, 0.25)\n output o = y\n"
+      " loss kept = w[0] * mean[b, i](f32(y[b, i] != 0))\n loss both = mean[b, i](y[b, i] * z[b, i])\n}\n"
+      "train t = m() {\n optimizer = sgd(0.1)\n}\n");
+  const Tensors states = {{"w", tensor(DType::f32, {1}, {1})}};
+  Tensors inputs = {{"x", tensor(DType::f32, {8, 1000}, Numbers(8000, 1.0))}};
+  CHECK(run(*compiled.model.entry("predict"), 8, inputs, states).outputs[0].data == Numbers(8000, 1.0));
+  inputs["gradient"] = tensor(DType::f32, {1}, {0});
+  for (const frontend::Rate& rate : compiled.rates) inputs[rate.name] = tensor(DType::f64, {}, {rate.value});
+  Numbers kept;
+  for (const double step : {1.0, 2.0}) {
+    for (const char* name : {"step", "steps", "seed"}) inputs[name] = tensor(DType::i32, {}, {step});
+    const Evaluation result = run(with_given_gradients(*compiled.model.entry("step")), 8, inputs, states);
+    CHECK(result.outputs[0].data[0] == Approx(0.75).margin(0.02));
+    CHECK(result.outputs[1].data[0] == Approx(1).margin(0.05));  // 1 in the mean: the two masks are independent
+    kept.push_back(result.outputs[0].data[0]);
+  }
+  CHECK(kept[0] != kept[1]);
+}
+
+TEST_CASE("a scan carries from turn to turn, a repeat from layer to layer") {
+  Numbers sums = table_x;
+  for (std::size_t i = 0; i < 12; ++i) {
+    if (i % 4 != 0) sums[i] += sums[i - 1];
+  }
+  check_close(expression("cumulative_sum(x)"), sums);
+  const auto compiled = compile(
+      "model m() {\n input x : f32[batch, 4]\n"
+      " repeat 3 as layer carry h = x {\n  next h = linear(h, 4)\n  yield seen[b, j] = h[b, j]\n }\n"
+      " output y = h\n output first = seen\n}\n");
+  Numbers weights, biases;
+  for (int k = 0; k < 3; ++k) {
+    for (int i = 0; i < 16; ++i) weights.push_back(i % 5 == 0 ? k + 1 : 0);
+    for (int j = 0; j < 4; ++j) biases.push_back(k);
+  }
+  const Tensors states = {{"layer.*.h.linear.weight", tensor(DType::f32, {3, 4, 4}, weights)},
+                          {"layer.*.h.linear.bias", tensor(DType::f32, {3, 4}, biases)}};
+  const Evaluation result =
+      run(*compiled.model.entry("predict"), rows, {{"x", tensor(DType::f32, {rows, columns}, table_x)}}, states);
+  Numbers last, seen;
+  for (const double x : table_x) last.push_back(((x * 1 + 0) * 2 + 1) * 3 + 2);
+  for (int k = 0; k < 3; ++k) {
+    for (const double x : table_x) seen.push_back(k == 0 ? x : k == 1 ? x : x * 2 + 1);
+  }
+  check_close(result.outputs[0].data, last);
+  check_close(result.outputs[1].data, seen);
+}
+
+TEST_CASE("each layer of a repeat begins as it would if it were written out") {
+  const auto drawn = [](const std::string& body) {
+    const auto compiled = compile("model m() {\n input x : f32[batch, 4]\n" + body + " output y = h\n}\n");
+    std::map<std::string, Numbers> states;
+    for (const auto& [name, value] :
+         run(*compiled.model.entry("init"), 1, {{"seed", tensor(DType::i32, {}, {3})}}).updates) {
+      states[name] = value.data;
+    }
+    return states;
+  };
+  // The same sites: a draw depends on the path alone.
+  const Model written = *parse_model(std::make_shared<const Source>(
+      Source{"init",
+             "descent graph 1\nmodel m\nstate a : f32[4] parameter\nstate b : f32[4] parameter\nentry init {\n"
+             " %seed = input seed : i32[]\n %step = sweep [] { 0 } : i32[]\n"
+             " %a = random layer.0.h.linear.weight(%seed, %step) : f32[4]\n"
+             " %b = random layer.1.h.linear.weight(%seed, %step) : f32[4]\n update a = %a\n update b = %b\n}\n"}));
+  const auto all = drawn(" repeat 2 as layer carry h = x {\n  next h = linear(h, 4)\n }\n");
+  const Numbers& weight = all.at("layer.*.h.linear.weight");
+  const double bound = std::sqrt(6 / 8.0);
+  const Evaluation parts = run(written.entries[0], 1, {{"seed", tensor(DType::i32, {}, {3})}});
+  for (std::size_t layer = 0; layer < 2; ++layer) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(weight[16 * layer + i] == Approx(-bound + 2 * bound * parts.updates[layer].second.data[i]));
+    }
+  }
 }
 
 TEST_CASE("initial values have the stated spread") {
