@@ -23,6 +23,11 @@ constexpr std::int64_t most_tile_rows = 14, most_tile_vectors = 4;
 constexpr std::int64_t readers_that_pay = 4;
 // Panels that are copied together, so that more of a line of memory is read at a time.
 constexpr std::int64_t panels_together = 4;
+// What is read once, by one row: lines side by side, as many as prefetchers follow, and bytes of each at a time.
+constexpr std::int64_t lines_together = 4, piece_of_line = 4096;
+// Squares that are turned one after another: enough that lines of the cache are read in full, and the next squares
+// still begin while a sum waits for itself.
+constexpr std::int64_t squares_together = 4;
 // Copies and sums that wait lie on the stack.
 constexpr std::int64_t most_copied_bytes = 256 << 10, most_waiting_bytes = 512 << 10;
 
@@ -67,9 +72,8 @@ class ContractionPlan {
     plan_.row_tile = best_.rows;
     if (best_.packs) {
       pack();
-    } else if (best_.right && sweep_.guards.empty() && piece_of(sweep_, largest_batch_) == 0) {
-      plan_.packing = Packing{*best_.right, 0, extent(plan_.serial[0]), false};
-      plan_.masks_rest = true;
+    } else if (best_.right && sweep_.guards.empty()) {
+      read_once();
     }
   }
 
@@ -185,7 +189,7 @@ class ContractionPlan {
   bool is_worth_packing(std::size_t right, AxisId vector, AxisId row, std::int64_t rows) const {
     if (!sweep_.guards.empty()) return false;  // they may hold for some rows only
     const std::int64_t readers = ceiling(extent(row), rows);
-    return readers >= readers_that_pay || (readers > 1 && !is_contiguous(right, vector));
+    return readers >= readers_that_pay || ((readers > 1 || is_large(right)) && !is_contiguous(right, vector));
   }
 
   // Is the factor a tensor whose panels are the tiles of the vector axis?
@@ -193,6 +197,34 @@ class ContractionPlan {
     const Read* read = std::get_if<Read>(&sweep_.body[factor].node);
     return read && !read->otherwise && layouts_.of && layouts_.of(read->tensor) == best_.vectors * plan_.lanes &&
            read->at.back() == Index{Affine::axis(best_.vector), no_scalar};
+  }
+
+  bool is_large(std::size_t factor) const {
+    return elements(factor) * static_cast<double>(element_) > static_cast<double>(machine_.l1_bytes);
+  }
+  // The right factor is read where it lies, each element by one tile of rows: a matrix times a vector. What lies along
+  // the terms is turned in registers. Of a large one whose lines lie along the vector axis some lines are read side by
+  // side, each a good piece at a time: a term of a tile after another would be a new page for every few elements.
+  void read_once() {
+    const std::size_t right = *best_.right;
+    const bool is_batch = sweep_.axes[static_cast<std::size_t>(best_.vector)].extent.is_batch();
+    const AxisId inner = plan_.serial.back();
+    if (!best_.row && lies_along_terms(right, best_.vector, 1) && extent(inner) >= plan_.lanes) {
+      plan_.packing = Packing{right, 0, extent(plan_.serial[0]), false};
+      plan_.packing->turns = true;
+      plan_.packing->together = (piece_of(sweep_, largest_batch_) == 0 ? squares_together : 1) * plan_.lanes;
+      plan_.masks_rest = is_batch;
+      return;
+    }
+    const bool is_one_tile = !best_.row || extent(*best_.row) <= best_.rows;
+    if (is_one_tile && is_large(right) && is_contiguous(right, best_.vector)) {
+      plan_.packing = Packing{right, plan_.serial.size() - 1, lines_together * best_.rows, false};
+      plan_.vector_block = even_block(extent(best_.vector), piece_of_line / element_, best_.vectors * plan_.lanes);
+      plan_.masks_rest = true;
+    } else if (piece_of(sweep_, largest_batch_) == 0) {
+      plan_.packing = Packing{right, 0, extent(plan_.serial[0]), false};
+      plan_.masks_rest = true;
+    }
   }
 
   // Blocks of the reduced axes whose panel leaves half of the first-level cache; then what of the left factor takes

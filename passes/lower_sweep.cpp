@@ -232,26 +232,44 @@ class SweepLowering : SweepKernel {
     loops_.loop_over(LoopKind::serial, cut_axis(), terms.begin, terms.end, 1,
                      [&] { serial_loops(packing().cut + 1, plan_.serial.size(), std::nullopt, inside); });
   }
-  // As each_term, but of the innermost axis as many terms at a time as a vector has elements, what is left one by one.
-  void in_squares(const Terms& terms, const std::function<void(std::int64_t count)>& inside) {
+  // As each_term, but of the innermost axis `widest` terms at a time, then as many as a vector has elements, what is
+  // left one by one.
+  void in_groups(const Terms& terms, std::int64_t widest, const std::function<void(std::int64_t count)>& inside) {
     const AxisId inner = plan_.serial.back();
     const bool is_cut = cut_axis() == inner;
     const Terms range = is_cut ? terms : Terms{Bound::of(0), {Bound::of(axis(inner).extent)}};
     const auto run = [&] {
       const Extent all = axis(inner).extent;
-      const Bound whole = rounded(all, plan_.lanes);
-      std::vector<Bound> ends = range.end;
-      ends.back() = whole;  // of the axis
-      const Affine length = whole.form - range.begin.form;
-      if (all.is_batch() || !length.is_constant() || length.constant > 0) {
-        loops_.loop_over(LoopKind::serial, inner, range.begin, ends, plan_.lanes, [&] { inside(plan_.lanes); });
+      Bound begin = range.begin;
+      for (const std::int64_t width : {widest, std::int64_t{plan_.lanes}, std::int64_t{1}}) {
+        const Bound whole = rounded(all, width);
+        const Affine length = whole.form - begin.form;
+        const bool is_empty = !all.is_batch() && length.is_constant() && length.constant <= 0;
+        if (is_empty || begin == whole) continue;
+        std::vector<Bound> ends = range.end;
+        ends.back() = whole;  // of the axis
+        loops_.loop_over(LoopKind::serial, inner, begin, ends, width, [&] { inside(width); });
+        begin = whole;
       }
-      if (!all.is_batch() && all.size % plan_.lanes == 0) return;
-      loops_.loop_over(LoopKind::serial, inner, whole, range.end, 1, [&] { inside(1); });
     };
     if (is_cut) return run();
     loops_.loop_over(LoopKind::serial, cut_axis(), terms.begin, terms.end, 1,
                      [&] { serial_loops(packing().cut + 1, plan_.serial.size() - 1, std::nullopt, run); });
+  }
+  void in_squares(const Terms& terms, const std::function<void(std::int64_t count)>& inside) {
+    in_groups(terms, plan_.lanes, inside);
+  }
+  // Squares of `count` terms one after another.
+  void each_square(std::int64_t count, const std::function<void(std::int64_t count)>& inside) {
+    if (count <= plan_.lanes) return inside(count);
+    Affine& term = place(plan_.serial.back());
+    const Affine first = term;
+    k_.loop(LoopKind::serial, axis(plan_.serial.back()).name, Bound::of(0), {Bound::of(count)}, plan_.lanes,
+            [&](VariableId square) {
+              term = first + Affine::axis(square);
+              inside(plan_.lanes);
+            });
+    term = first;
   }
   // The current term and those behind it, side by side.
   void next_terms(std::int64_t count, const std::function<void()>& inside) {
@@ -277,7 +295,7 @@ class SweepLowering : SweepKernel {
     if (packing().turns) {
       loops_.tiles([&] {
         if (loops_.is_masked()) return each_term(terms, copy_row);
-        in_squares(terms, [&](std::int64_t count) { loops_.row_parts([&] { next_terms(count, copy_row); }); });
+        loops_.row_parts([&] { in_squares(terms, [&](std::int64_t count) { next_terms(count, copy_row); }); });
       });
     } else {
       each_term(terms, [&] { loops_.tiles(copy_row); });
@@ -328,7 +346,11 @@ class SweepLowering : SweepKernel {
           right ? k_.load(*right, right_at(terms, base)) : emit_.value(body_, right_factor, emit_.required());
       k_.store(sum, at, k_.operation(Op::fma, {a, b, k_.load(sum, at)}));
     };
-    each_term(terms, [&] { right ? loops_.all_elements(add_term) : loops_.elements(add_term); });
+    const auto add = [&] { right ? loops_.all_elements(add_term) : loops_.elements(add_term); };
+    if (right || !packing().turns || loops_.is_masked()) return each_term(terms, add);
+    in_groups(terms, packing().together, [&](std::int64_t count) {
+      loops_.row_parts([&] { each_square(count, [&](std::int64_t square) { next_terms(square, add); }); });
+    });
   }
 
   // -- sixteen lanes -------------------------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ struct Packing {
   std::int64_t block = 0;    // steps of serial[cut]
   bool copies = true;        // false: it lies in such panels already, or too few rows read them
   bool copies_left = false;  // the other one
-  // Copied in squares of the innermost reduced axis and the other one: it lies along the former.
+  // Read in squares of the innermost reduced axis and the other one: it lies along the former.
   bool turns = false, turns_left = false;
+  std::int64_t together = 0;  // terms that are turned at a time without a copy
 };
 
 struct Unrolled {

@@ -181,11 +181,11 @@ void TileLoops::rows(const Inside& inside) {
 
 void TileLoops::elements_of_rows(bool is_masked, const Element& inside) {
   std::vector<Subscript> at;
-  spread(plan_.row, row_size_, LoopKind::unrolled, at, [&] { elements_of_row(is_masked, at, inside); });
+  spread(plan_.row, {}, row_size_, LoopKind::unrolled, at, [&] { elements_of_row(is_masked, at, inside); });
 }
 
 void TileLoops::elements_of_row(bool is_masked, std::vector<Subscript>& at, const Element& inside) {
-  spread(plan_.vector, part_size_ > 0 ? part_size_ : vector_size_, LoopKind::vector, at, [&] {
+  spread(plan_.vector, part_base_, part_size_ > 0 ? part_size_ : vector_size_, LoopKind::vector, at, [&] {
     if (!is_masked) return inside(at);
     const Extent all = extent(*plan_.vector);
     const TempId end = all.is_batch() ? k_.batch_value() : k_.literal(static_cast<double>(all.size), DType::i32);
@@ -202,20 +202,19 @@ void TileLoops::row(const Element& inside) {
 
 void TileLoops::row_parts(const Inside& inside) {
   if (vector_size_ <= plan_.lanes) return inside();
-  const Affine base = place(*plan_.vector);
   const std::string& name = job_.sweep->axes[static_cast<std::size_t>(*plan_.vector)].name;
   part_size_ = plan_.lanes;
-  k_.loop(LoopKind::unrolled, name, Bound::of(0), {Bound::of(vector_size_)}, plan_.lanes, [&](VariableId part) {
-    place(*plan_.vector) = base + Affine::axis(part);
+  k_.loop(LoopKind::serial, name, Bound::of(0), {Bound::of(vector_size_)}, plan_.lanes, [&](VariableId part) {
+    part_base_ = Affine::axis(part);
     inside();
   });
-  place(*plan_.vector) = base;
   part_size_ = 0;
+  part_base_ = Affine{};
 }
 
 void TileLoops::column(const Inside& inside) {
   std::vector<Subscript> at;
-  spread(plan_.row, row_size_, LoopKind::vector, at, inside);
+  spread(plan_.row, {}, row_size_, LoopKind::vector, at, inside);
 }
 
 std::int64_t TileLoops::most_rows() const {
@@ -230,14 +229,16 @@ std::int64_t TileLoops::most_columns() const {
   return (most(*plan_.vector) + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
 }
 
-void TileLoops::spread(std::optional<AxisId> id, std::int64_t size, LoopKind kind, std::vector<Subscript>& at,
-                       const Inside& inside) {
+// Elements from `first` of the tile on.
+void TileLoops::spread(std::optional<AxisId> id, const Affine& first, std::int64_t size, LoopKind kind,
+                       std::vector<Subscript>& at, const Inside& inside) {
   if (!id || size == 1) return inside();
   const Affine base = place(*id);
   const std::string& name = job_.sweep->axes[static_cast<std::size_t>(*id)].name;
   k_.loop(kind, name, Bound::of(size), [&](VariableId variable) {
-    place(*id) = base + Affine::axis(variable);
-    at.push_back({Affine::axis(variable), loop::no_temp});
+    const Affine element = first + Affine::axis(variable);
+    place(*id) = base + element;
+    at.push_back({element, loop::no_temp});
     inside();
     at.pop_back();
   });

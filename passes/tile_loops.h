@@ -59,7 +59,7 @@ class TileLoops {
   // Inside tiles(): the elements of a row of the vector tile, masked.
   void row(const Element& inside);
   bool is_masked() const { return is_masked_; }
-  // Inside tiles(), unmasked: parts of the vector tile, for which row() runs over one vector.
+  // Inside tiles(), unmasked: parts of the vector tile, for which row() and elements() run over one vector.
   void row_parts(const Inside& inside);
   // Inside rows(): the rows of the tile side by side.
   void column(const Inside& inside);
@@ -94,8 +94,8 @@ class TileLoops {
   void row_blocks(const Inside& inside);
   void elements_of_rows(bool is_masked, const Element& inside);
   void elements_of_row(bool is_masked, std::vector<loop::Subscript>& at, const Element& inside);
-  void spread(std::optional<AxisId> id, std::int64_t size, loop::LoopKind kind, std::vector<loop::Subscript>& at,
-              const Inside& inside);
+  void spread(std::optional<AxisId> id, const Affine& first, std::int64_t size, loop::LoopKind kind,
+              std::vector<loop::Subscript>& at, const Inside& inside);
 
   loop::KernelBuilder& k_;
   BodyEmitter& emit_;
@@ -104,6 +104,7 @@ class TileLoops {
   std::vector<Affine>& place_;
   std::int64_t vector_size_ = 1, row_size_ = 1;
   std::int64_t part_size_ = 0;  // of the part of a vector tile that is open; 0: none is
+  Affine part_base_;            // where it begins in the tile
   bool is_masked_ = false;
   bool is_outermost_;
   bool is_one_tile_ = false;  // the current block of the vector axis is the current tile

@@ -49,6 +49,21 @@ const Case cases[] = {
     {"a matrix and a vector",
      "  %x = input x : f32[37]\n  %w = input w : f32[37, 43]\n"
      "  %y = sweep [j < 43, k < 37] sum at [j] { %x[k] * %w[k, j] } : f32[43]\n"},
+    {"a vector and a matrix that lies along the terms",
+     "  %x = input x : f32[77]\n  %w = input w : f32[75, 77]\n"
+     "  %y = sweep [j < 75, k < 77] sum at [j] { %w[j, k] * %x[k] } : f32[75]\n"},
+    {"rows of the batch and a vector",
+     "  %x = input x : f32[batch, 77]\n  %w = input w : f32[77]\n"
+     "  %y = sweep [b < batch, k < 77] sum at [b] { %x[b, k] * %w[k] } : f32[batch]\n"},
+    {"windows along the terms, and one filter",
+     "  %x = input x : f32[70, 5, 23]\n  %w = input w : f32[4, 23]\n"
+     "  %y = sweep [i < 70, o < 2, r < 4, d < 23] sum at [i, o] { %x[i, o + r, d] * %w[r, d] } : f32[70, 2]\n"},
+    {"few rows and a large matrix",
+     "  %x = input x : f32[3, 37]\n  %w = input w : f32[37, 1500]\n"
+     "  %y = sweep [i < 3, j < 1500, k < 37] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[3, 1500]\n"},
+    {"few rows and a large matrix, transposed",
+     "  %x = input x : f32[3, 37]\n  %w = input w : f32[300, 37]\n"
+     "  %y = sweep [i < 3, j < 300, k < 37] sum at [i, j] { %x[i, k] * %w[j, k] } : f32[3, 300]\n"},
     {"a factor that is computed",
      "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n  %s = input s : f32[43]\n"
      "  %y = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * (%w[k, j] * exp(%s[j])) } "
@@ -66,6 +81,12 @@ const Case cases[] = {
     {"more terms than a piece",
      "  %x = input x : f32[batch, 4200]\n  %w = input w : f32[4200, 17]\n"
      "  %y = sweep [b < batch, j < 17, k < 4200] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 17]\n"},
+    {"more terms than a piece, of a matrix and a vector",
+     "  %x = input x : f32[4200]\n  %w = input w : f32[4200, 70]\n"
+     "  %y = sweep [j < 70, k < 4200] sum at [j] { %x[k] * %w[k, j] } : f32[70]\n"},
+    {"more terms than a piece, of a matrix that lies along them and a vector",
+     "  %x = input x : f32[4200]\n  %w = input w : f32[35, 4200]\n"
+     "  %y = sweep [j < 35, k < 4200] sum at [j] { %w[j, k] * %x[k] } : f32[35]\n"},
     {"many tiles",
      "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 150]\n"
      "  %y = sweep [b < batch, j < 150, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 150]\n"},
@@ -215,8 +236,8 @@ TEST_CASE("a factor that strides is transposed into a panel") {
   CHECK("\n" + nest_of(lowered(right, 32 << 10, 512 << 10, 8, 1)) == R"(
 parallel j in 0 ..< 48 step 16
   local panel : f32[512]
-  serial k in 0 ..< 32 step 8
-    unrolled j_2 in 0 ..< 16 step 8
+  serial j_2 in 0 ..< 16 step 8
+    serial k in 0 ..< 32 step 8
       unrolled k_2 in 0 ..< 8
         vector j_3 in 0 ..< 8
   serial i in 0 ..< 60 step 6
@@ -280,6 +301,41 @@ TEST_CASE("weights and moments lie as their kernels want them, and are updated o
     }
   }
   CHECK(states[0] == states[1]);
+}
+
+TEST_CASE("a matrix that meets one vector is read where it lies") {
+  const Model along = model_of(
+      "  %x = input x : f32[96]\n  %w = input w : f32[64, 96]\n"
+      "  %y = sweep [j < 64, k < 96] sum at [j] { %x[k] * %w[j, k] } : f32[64]\n");
+  CHECK("\n" + nest_of(lowered(along, 4 << 10, 16 << 10, 8, 1)) == R"(
+parallel j in 0 ..< 64 step 32
+  local sum : f32[32]
+  vector j_2 in 0 ..< 32
+  serial k in 0 ..< 96 step 32
+    serial j_2 in 0 ..< 32 step 8
+      serial k_2 in 0 ..< 32 step 8
+        unrolled k_3 in 0 ..< 8
+          vector j_3 in 0 ..< 8
+  vector j_2 in 0 ..< 32
+)");
+  const Model across = model_of(
+      "  %x = input x : f32[40]\n  %w = input w : f32[40, 2048]\n"
+      "  %y = sweep [j < 2048, k < 40] sum at [j] { %x[k] * %w[k, j] } : f32[2048]\n");
+  CHECK("\n" + nest_of(lowered(across, 4 << 10, 16 << 10, 8, 1)) == R"(
+parallel j in 0 ..< 2048 step 1024
+  local sums : f32[1024]
+  serial at in 0 ..< 1024 step 8
+    vector lane in 0 ..< 8
+  serial k in 0 ..< 40 step 4
+    serial j_2 in j ..< min(j + 1024, 2048) step 32
+      local sum : f32[32]
+      vector j_3 in 0 ..< 32
+      serial k_2 in k ..< min(k + 4, 40)
+        vector j_3 in 0 ..< 32
+      vector j_3 in 0 ..< 32
+  serial j_2 in j ..< min(j + 1024, 2048) step 32
+    vector j_3 in 0 ..< 32
+)");
 }
 
 }  // namespace
