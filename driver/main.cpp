@@ -136,6 +136,7 @@ int run(int count, char** arguments) {
   int exit_code = command::done;
   command::add_train(app, std::span(arguments, static_cast<std::size_t>(count)), exit_code);
   command::add_predict(app, exit_code);
+  command::add_convert(app, exit_code);
   command::add_inspect(app, exit_code);
   command::add_check(app, exit_code);
   command::add_bench(app, exit_code);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "driver/data_source.h"
 #include "driver/dataset.h"
@@ -10,6 +11,7 @@
 #include "fmt/format.h"
 #include "runtime/data/file.h"
 #include "runtime/data/npy.h"
+#include "runtime/data/npz.h"
 
 namespace descent {
 namespace {
@@ -42,6 +44,7 @@ Result<data::Array> read_input(const Port& port, const std::string& path) {
   }
   ReaderCall call;
   call.set("file", path);
+  call.set("input", port.name);
   data::Expected<data::Array> array = reader->read(call);
   if (!array) return diagnostic("bad-data", {}, data::to_string(array.error()));
   return fit_to_input(std::move(*array), port.name, port.type, {});
@@ -140,14 +143,16 @@ Diagnostics check_outputs(const Program& program, const OutputFiles& files) {
   const std::vector<Port>& ports = program.outputs("predict");
   for (const auto& [name, path] : files) {
     if (!find_port(ports, name)) return {no_such_port("unknown-output", "output", name, names_of(ports))};
-    if (path.ends_with(".npy") || path.ends_with(".csv")) continue;
-    return {diagnostic("unknown-ending", {},
-                       fmt::format("output '{}': expected a file that ends in .npy or .csv, found '{}'", name, path))};
+    if (path.ends_with(".npy") || path.ends_with(".npz") || path.ends_with(".csv")) continue;
+    return {diagnostic(
+        "unknown-ending", {},
+        fmt::format("output '{}': expected a file that ends in .npy, .npz or .csv, found '{}'", name, path))};
   }
   return {};
 }
 
 Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files) {
+  std::map<std::string, data::Tensors> archives;  // by path: several outputs may go into one
   for (const auto& [name, path] : files) {
     const auto output =
         std::find_if(outputs.begin(), outputs.end(), [&, &wanted = name](const auto& o) { return o.first == wanted; });
@@ -157,8 +162,16 @@ Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files) 
       return {no_such_port("unknown-output", "output", name, names)};
     }
     const data::Array& array = output->second;
+    if (path.ends_with(".npz")) {
+      archives[path].arrays.emplace(name, array);
+      continue;
+    }
     const auto written = path.ends_with(".csv") ? data::write_file(path, data::bytes_of_text(rows_text(array)))
                                                 : data::write_npy(path, array);
+    if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};
+  }
+  for (const auto& [path, tensors] : archives) {
+    const auto written = data::write_npz(path, tensors);
     if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};
   }
   return {};

@@ -9,6 +9,7 @@
 #include "runtime/data/csv.h"
 #include "runtime/data/idx.h"
 #include "runtime/data/npy.h"
+#include "runtime/data/npz.h"
 
 namespace descent {
 namespace {
@@ -75,6 +76,19 @@ data::Expected<data::Array> read_csv(const ReaderCall& call) {
 }
 
 data::Expected<data::Array> read_idx(const ReaderCall& call) { return data::read_idx(call.text("file")); }
+// The array that is named, or the only one, or that of the input's name.
+data::Expected<data::Array> read_npz(const ReaderCall& call) {
+  data::Expected<data::Tensors> tensors = data::read_npz(call.text("file"));
+  if (!tensors) return tensors.error();
+  std::string name = call.has("array") ? call.text("array") : call.text("input");
+  if (!call.has("array") && tensors->arrays.size() == 1) name = tensors->arrays.begin()->first;
+  const auto found = tensors->arrays.find(name);
+  if (found != tensors->arrays.end()) return std::move(found->second);
+  std::vector<std::string> names;
+  for (const auto& [known, array] : tensors->arrays) names.push_back(known);
+  if (name.empty()) return argument_error(call, fmt::format("expected array = one of {}", fmt::join(names, ", ")));
+  return argument_error(call, fmt::format("it has no array '{}', it has {}", name, fmt::join(names, ", ")));
+}
 data::Expected<data::Array> read_npy(const ReaderCall& call) { return data::read_npy(call.text("file")); }
 
 const std::array table{
@@ -95,6 +109,7 @@ const std::array table{
            read_csv},
     Reader{"idx", "the format of MNIST and its relatives", {{"file", Kind::path}}, {".idx", "ubyte"}, read_idx},
     Reader{"npy", "an array of NumPy", {{"file", Kind::path}}, {".npy"}, read_npy},
+    Reader{"npz", "one of several arrays of NumPy", {{"file", Kind::path}, {"array", Kind::text}}, {".npz"}, read_npz},
 };
 
 }  // namespace

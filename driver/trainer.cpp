@@ -6,10 +6,12 @@
 
 #include "driver/batch_layout.h"
 #include "driver/checkpoint.h"
+#include "driver/weight_map.h"
 #include "driver/weights.h"
 #include "fmt/format.h"
 #include "ir/loop_layout.h"
 #include "passes/whole_loop.h"
+#include "runtime/data/npz.h"
 
 namespace descent {
 namespace {
@@ -336,15 +338,22 @@ Diagnostics Trainer::save(const std::string& path) const {
     if (!array) return array.errors();
     tensors.arrays.emplace(name, std::move(*array));
   }
-  data::Expected<std::int64_t> written = data::write_safetensors(path, tensors);
+  const bool as_npz = path.ends_with(".npz");
+  data::Expected<std::int64_t> written =
+      as_npz ? data::write_npz(path, tensors) : data::write_safetensors(path, tensors);
   if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};
   return {};
 }
 
-Diagnostics Trainer::load(const std::string& path, const Span& at) {
-  data::Expected<data::Tensors> tensors = data::read_safetensors(path);
-  if (!tensors) return {diagnostic("bad-weights", at, data::to_string(tensors.error()))};
-  *tensors = weights_of(std::move(*tensors));
+Diagnostics Trainer::load(const std::string& path, const Span& at) { return load_mapped(path, {}, at); }
+
+Diagnostics Trainer::load_mapped(const std::string& path, std::span<const std::string> map, const Span& at) {
+  const Result<WeightMap> rules = WeightMap::parse(map);
+  if (!rules) return rules.errors();
+  Result<data::Tensors> tensors = read_weights(path, at);
+  if (!tensors) return tensors.errors();
+  tensors = rules->apply(parts_->program, weights_of(std::move(*tensors)), path);
+  if (!tensors) return tensors.errors();
   if (Diagnostics wrong = check_weights(parts_->program, path, *tensors, at); !wrong.empty()) return wrong;
   for (const auto& [name, array] : tensors->arrays) {
     if (Diagnostics wrong = set_parameter(name, array); !wrong.empty()) return wrong;

@@ -7,6 +7,8 @@
 #include "driver/program.h"
 #include "fmt/format.h"
 #include "ir/stack.h"
+#include "runtime/data/npz.h"
+#include "runtime/data/zip.h"
 
 namespace descent {
 
@@ -14,6 +16,14 @@ namespace {
 
 // A file of another model has everything wrong; what helps are the first few.
 constexpr std::size_t most_diagnostics = 20;
+
+// What helps where a file keeps matrices the other way around, as PyTorch does.
+std::vector<Note> transposing(const WantedTensor& tensor, const data::Array& found) {
+  const bool turned = tensor.shape.size() == 2 && found.shape.size() == 2 && tensor.shape[0] == found.shape[1] &&
+                      tensor.shape[1] == found.shape[0];
+  if (!turned || tensor.dtype) return {};
+  return {{{}, fmt::format("transposed it fits: --map '{}={}^T'", tensor.name, tensor.name)}};
+}
 
 }  // namespace
 
@@ -41,6 +51,15 @@ std::vector<SavedTensor> saved_tensors(const Program& program) {
   return tensors;
 }
 
+Result<data::Tensors> read_weights(const std::string& path, const Span& at) {
+  const data::Expected<data::Bytes> bytes = data::read_file(path, data::largest_tensors);
+  if (!bytes) return diagnostic("bad-weights", at, data::to_string(bytes.error()));
+  data::Expected<data::Tensors> tensors =
+      data::is_zip(*bytes) ? data::parse_npz(*bytes, path) : data::parse_safetensors(*bytes, path);
+  if (!tensors) return diagnostic("bad-weights", at, data::to_string(tensors.error()));
+  return std::move(*tensors);
+}
+
 WantedTensor wanted(const Program& program, const StateDeclaration& state) {
   return {state.name, to_string(state.type), actual_shape(state.type.shape, program.largest_batch())};
 }
@@ -58,7 +77,8 @@ Diagnostics check_tensors(const std::vector<WantedTensor>& wanted, const Program
     } else if (found->second.shape != tensor.shape || (tensor.dtype && found->second.dtype != tensor.dtype)) {
       wrong.push_back(diagnostic("shape-mismatch", at,
                                  fmt::format("'{}' is {} in model '{}' but {} in '{}'", tensor.name, tensor.type,
-                                             program.name(), describe(found->second), path)));
+                                             program.name(), describe(found->second), path),
+                                 transposing(tensor, found->second)));
     }
   }
   for (const auto& [name, array] : tensors.arrays) {

@@ -14,6 +14,9 @@ namespace descent {
 // As the model declares them; a Loop program's text does not know roles, its states count as parameters.
 std::vector<StateDeclaration> states_of(const Program& program);
 
+// safetensors or .npz, by what the file begins with.
+Result<data::Tensors> read_weights(const std::string& path, const Span& at);
+
 // Whether a weights file holds it: everything but what belongs to the optimizer.
 inline bool is_saved(const StateDeclaration& state) { return state.role != StateDeclaration::Role::optimizer; }
 

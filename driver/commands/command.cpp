@@ -86,6 +86,20 @@ void ModelOptions::add_to(CLI::App& command) {
   command.add_option("--batch", batch, "Rows of a batch")->type_name("N")->check(whole_number(1));
 }
 
+void add_weights(CLI::App& command, std::string& weights, std::vector<std::string>& map) {
+  command
+      .add_option("--weights", weights, "safetensors or .npz: what `train` wrote, a checkpoint, or another program's")
+      ->required()
+      ->type_name("FILE");
+  command
+      .add_option("--map", map,
+                  "Where a weight lies in that file: hidden.linear.weight=fc1.weight, ^T behind it for a matrix that "
+                  "stands transposed there (as PyTorch's do), one * on both sides for many, -=NAME for what is of no "
+                  "use; or a file of such lines")
+      ->type_name("OURS=THEIRS[^T]")
+      ->allow_extra_args(false);
+}
+
 Result<std::vector<std::string>> ModelOptions::blocks() const {
   Result<std::vector<std::string>> blocks = train_blocks(file);
   if (!blocks || only.empty() || blocks->empty()) return blocks;

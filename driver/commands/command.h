@@ -41,11 +41,15 @@ inline constexpr std::int64_t most_threads = 1024;
 void add_train(CLI::App& app, std::span<char* const> words, int& exit_code);  // the words of the command line
 void add_predict(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
+void add_convert(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_build(CLI::App& app, int& exit_code);
 void add_fmt(CLI::App& app, int& exit_code);
 void add_doc(CLI::App& app, int& exit_code);
+
+// --weights and --map.
+void add_weights(CLI::App& command, std::string& weights, std::vector<std::string>& map);
 
 // FILE, --only, --set and --batch.
 struct ModelOptions {

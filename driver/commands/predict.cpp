@@ -12,6 +12,7 @@ namespace {
 struct PredictOptions {
   ModelOptions model;
   std::string weights;
+  std::vector<std::string> map;
   std::vector<std::string> inputs, outputs;  // NAME=FILE
   TrainerOptions trainer;
 };
@@ -77,7 +78,7 @@ int run(const PredictOptions& wanted) {
   if (!destinations) return fail(destinations.errors());
   Result<Trainer> trainer = Trainer::create(*program, wanted.trainer);
   if (!trainer) return fail(trainer.errors());
-  if (Diagnostics wrong = trainer->load(wanted.weights); !wrong.empty()) return fail(wrong);
+  if (Diagnostics wrong = trainer->load_mapped(wanted.weights, wanted.map); !wrong.empty()) return fail(wrong);
   Result<NamedArrays> arrays = read_inputs(*program, *inputs);
   if (!arrays) return fail(arrays.errors());
   Result<NamedArrays> results = predict_all(*trainer, *arrays);
@@ -93,18 +94,17 @@ void add_predict(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("predict", "Run a trained model on new rows");
   auto options = std::make_shared<PredictOptions>();
   options->model.add_to(*command);
-  command->add_option("--weights", options->weights, "What `train` wrote: runs/NAME/weights.safetensors")
-      ->required()
-      ->type_name("FILE");
+  add_weights(*command, options->weights, options->map);
   command
       ->add_option("--input", options->inputs,
-                   "Rows for an input, from .csv, .idx or .npy (also .gz): --input image=x.npy")
+                   "Rows for an input, from .csv, .idx, .npy or .npz (also .gz): --input image=x.npy")
       ->required()
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command
-      ->add_option("--output", options->outputs,
-                   "Write an output as .npy or .csv, or print its rows: logits=y.npy, logits=- (default: print all)")
+      ->add_option(
+          "--output", options->outputs,
+          "Write an output as .npy, .npz or .csv, or print its rows: logits=y.npy, logits=- (default: print all)")
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command->add_option("--threads", options->trainer.threads, "Threads (default: one per processor)")
@@ -116,7 +116,9 @@ void add_predict(CLI::App& app, int& exit_code) {
       "Examples:\n"
       "  descent predict xor.descent --weights runs/truth_table/weights.safetensors --input x=rows.csv\n"
       "  descent predict digits.descent --weights runs/uci/weights.safetensors --input pixel=x.npy --output "
-      "logits=y.npy");
+      "logits=y.npy\n"
+      "  descent predict digits.descent --weights torch.safetensors --map names.txt --input pixel=x.npz\n\n"
+      "Of several arrays in an .npz the one that is called like the input is taken.");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

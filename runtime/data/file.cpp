@@ -120,7 +120,7 @@ Expected<Bytes> read_file(const std::string& path, std::int64_t limit) {
   if (status.st_size > limit) return too_large(path, "the file holds", limit);
   auto bytes = read_descriptor(file.number(), status.st_size, path, limit);
   if (!bytes || !is_gzip(*bytes)) return bytes;
-  return unpack_gzip(*bytes, path, limit);
+  return unpack_gzip(*bytes, path, std::min(limit, largest_file));
 }
 
 namespace {

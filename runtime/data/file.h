@@ -17,7 +17,8 @@ inline constexpr std::int64_t largest_file = std::int64_t{1} << 30;
 
 using Bytes = std::vector<std::byte>;
 
-// The bytes of a file; when they begin like gzip, what gzip holds. `limit` bounds both.
+// The bytes of a file; when they begin like gzip, what gzip holds. `limit` bounds both, and
+// what gzip holds is never more than `largest_file`.
 Expected<Bytes> read_file(const std::string& path, std::int64_t limit = largest_file);
 
 // What gzip members hold, one after the other. Memory follows what really comes out, up to `limit`.

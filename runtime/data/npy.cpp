@@ -2,33 +2,17 @@
 #include "runtime/data/npy.h"
 
 #include <array>
-#include <bit>
 #include <charconv>
-#include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "runtime/data/file.h"
+#include "runtime/data/half.h"
 
 namespace descent::data {
 
 namespace {
 
 constexpr std::string_view magic{"\x93NUMPY", 6};
-
-float half_to_float(std::uint16_t half) {
-  const int exponent = half >> 10 & 31;
-  const int fraction = half & 1023;
-  float magnitude;
-  if (exponent == 31) {
-    magnitude = fraction ? std::numeric_limits<float>::quiet_NaN() : std::numeric_limits<float>::infinity();
-  } else if (exponent == 0) {
-    magnitude = std::ldexp(static_cast<float>(fraction), -24);
-  } else {
-    magnitude = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-  }
-  return half & 0x8000 ? -magnitude : magnitude;
-}
 
 template <class Stored, class Wide>
 void widen(const std::byte* source, std::int64_t count, std::byte* target) {
@@ -37,15 +21,6 @@ void widen(const std::byte* source, std::int64_t count, std::byte* target) {
     std::memcpy(&stored, source + static_cast<std::size_t>(i) * sizeof(Stored), sizeof(Stored));
     const Wide wide = stored;
     std::memcpy(target + static_cast<std::size_t>(i) * sizeof(Wide), &wide, sizeof(Wide));
-  }
-}
-
-void widen_half(const std::byte* source, std::int64_t count, std::byte* target) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::uint16_t stored;
-    std::memcpy(&stored, source + 2 * i, 2);
-    const float wide = half_to_float(stored);
-    std::memcpy(target + 4 * i, &wide, 4);
   }
 }
 
@@ -68,7 +43,7 @@ constexpr std::array<Element, 11> elements{{
     {"i2", 2, DType::i32, widen<std::int16_t, std::int32_t>},
     {"u2", 2, DType::i32, widen<std::uint16_t, std::int32_t>},
     {"u4", 4, DType::i64, widen<std::uint32_t, std::int64_t>},
-    {"f2", 2, DType::f32, widen_half},
+    {"f2", 2, DType::f32, widen_half<half_to_float>},
 }};
 
 // What the dict says.

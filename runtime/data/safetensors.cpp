@@ -8,6 +8,7 @@
 #include <set>
 
 #include "runtime/data/file.h"
+#include "runtime/data/half.h"
 
 namespace descent::data {
 
@@ -18,17 +19,22 @@ using Json = nlohmann::json;
 // The format's own bound; a longer header is an attack or an accident.
 constexpr std::uint64_t longest_header = 100'000'000;
 
+// A row of the type table: the format's name, what it becomes, and how where elements are stored in another form; the
+// rows without are those that are written.
 struct TypeName {
   std::string_view name;
   DType dtype;
+  void (*decode)(const std::byte* source, std::int64_t count, std::byte* target) = nullptr;  // of two bytes each
 };
-constexpr std::array<TypeName, 6> type_names{{
+constexpr std::array<TypeName, 8> type_names{{
     {"F32", DType::f32},
     {"F64", DType::f64},
     {"I32", DType::i32},
     {"I64", DType::i64},
     {"U8", DType::u8},
     {"BOOL", DType::boolean},
+    {"F16", DType::f32, widen_half<half_to_float>},
+    {"BF16", DType::f32, widen_half<bfloat_to_float>},
 }};
 
 // The JSON reader's time grows with the square of the keys of one object.
@@ -71,6 +77,7 @@ struct Entry {
   Shape shape;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
+  const TypeName* type = nullptr;
 };
 
 // A list of integers ≥ 0, or nothing.
@@ -94,11 +101,11 @@ Expected<Entry> entry_of(const std::string& name, const Json& json, std::uint64_
   const auto& type = json["dtype"].get_ref<const std::string&>();
   const auto row = std::find_if(type_names.begin(), type_names.end(), [&](const auto& r) { return r.name == type; });
   if (row == type_names.end()) {
-    return error("dtype '" + type + "' is not supported: expected F32, F64, I32, I64, U8 or BOOL");
+    return error("dtype '" + type + "' is not supported: expected F32, F64, F16, BF16, I32, I64, U8 or BOOL");
   }
   const auto extents = naturals(json["shape"]);
   if (!extents || extents->size() > 64) return error("shape is not a list of natural numbers");
-  Entry entry{name, row->dtype, {}, 0, 0};
+  Entry entry{name, row->dtype, {}, 0, 0, &*row};
   for (const std::uint64_t extent : *extents) {
     entry.shape.push_back(static_cast<std::int64_t>(std::min(extent, std::uint64_t{1} << 62)));
   }
@@ -110,7 +117,8 @@ Expected<Entry> entry_of(const std::string& name, const Json& json, std::uint64_
     return error("data_offsets [" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) +
                  "] leave the file, which holds " + std::to_string(available) + " bytes of elements");
   }
-  const auto size = bytes_of(entry.dtype, entry.shape, largest_file);
+  auto size = bytes_of(entry.dtype, entry.shape, largest_tensors);
+  if (size && row->decode) *size = *size / size_of(entry.dtype) * 2;
   if (!size || static_cast<std::uint64_t>(*size) != entry.end - entry.begin) {
     return error("data_offsets span " + std::to_string(entry.end - entry.begin) + " bytes, but " + type + " " +
                  to_string(entry.shape) + " takes " + (size ? std::to_string(*size) : "more than the limit"));
@@ -153,6 +161,13 @@ std::optional<std::string> check_booleans(const Entry& entry, std::span<const st
   return "tensor '" + entry.name + "': a bool is " + std::to_string(std::to_integer<int>(*wrong)) + ": expected 0 or 1";
 }
 
+Array array_of(Entry entry, std::span<const std::byte> held) {
+  if (!entry.type->decode) return {entry.dtype, std::move(entry.shape), Bytes(held.begin(), held.end())};
+  Array array = zeros(entry.dtype, std::move(entry.shape));
+  entry.type->decode(held.data(), array.count(), array.bytes.data());
+  return array;
+}
+
 // The text between the length and the elements.
 Expected<std::string_view> header_text(std::span<const std::byte> bytes) {
   const auto error = [](const std::string& message) { return Error{{}, {}, message}; };
@@ -191,7 +206,7 @@ Expected<Tensors> parse_unnamed(std::span<const std::byte> bytes) {
   for (Entry& entry : entries) {
     const auto held = elements.subspan(entry.begin, entry.end - entry.begin);
     if (auto problem = check_booleans(entry, held)) return Error{{}, {}, *problem};
-    tensors.arrays[entry.name] = Array{entry.dtype, std::move(entry.shape), Bytes(held.begin(), held.end())};
+    tensors.arrays[entry.name] = array_of(std::move(entry), held);
   }
   return tensors;
 }
@@ -211,7 +226,7 @@ Expected<Tensors> parse_safetensors(std::span<const std::byte> bytes, const std:
 }
 
 Expected<Tensors> read_safetensors(const std::string& path) {
-  const auto bytes = read_file(path);
+  const auto bytes = read_file(path, largest_tensors);
   if (!bytes) return bytes.error();
   return parse_safetensors(*bytes, path);
 }

@@ -1,4 +1,5 @@
-// safetensors: named arrays in one file. Eight bytes of header length, a JSON header, the elements.
+// safetensors: named arrays in one file. Eight bytes of header length, a JSON header, the elements. F16 and BF16 are
+// widened to f32, which holds them all.
 // Source: https://huggingface.co/docs/safetensors
 #pragma once
 
@@ -15,6 +16,9 @@ struct Tensors {
   std::map<std::string, std::string> metadata;
   bool operator==(const Tensors&) const = default;
 };
+
+// What can be trained can be saved and read again: an arena has at most 16 GiB.
+inline constexpr std::int64_t largest_tensors = std::int64_t{1} << 35;
 
 Expected<Tensors> read_safetensors(const std::string& path);
 Expected<Tensors> parse_safetensors(std::span<const std::byte> bytes, const std::string& name);

@@ -13,6 +13,7 @@
 #include "passes/pipeline.h"
 #include "runtime/data/file.h"
 #include "runtime/data/npy.h"
+#include "runtime/data/npz.h"
 #include "runtime/data/safetensors.h"
 #include "tests/support/text_file.h"
 
@@ -180,6 +181,37 @@ void write_safetensors(const fs::path& folder) {
   seeds.write_dictionary();
 }
 
+void write_npz(const fs::path& folder) {
+  Seeds seeds(folder, "npz");
+  for (const fs::path& path : files({"tests/fixtures"}, ".npz")) seeds.add(test::read_text(path));
+  data::Tensors tensors;
+  for (const data::Array& array : arrays()) {
+    seeds.add(data::text_of(*data::format_npz(tensors)));
+    tensors.arrays["array." + std::to_string(tensors.arrays.size())] = array;
+  }
+  seeds.write_dictionary();
+}
+
+// Of the model in checkpoint.cpp, as its Trainer would write it, and with a tensor less.
+void write_checkpoints(const fs::path& folder) {
+  Seeds seeds(folder, "checkpoint");
+  data::Tensors tensors;
+  tensors.metadata = {{"format", "descent checkpoint"}, {"version", "1"}, {"model", "m"}};
+  tensors.arrays["w"] = tensors.arrays["optimizer/w.momentum.v"] = data::zeros(data::DType::f32, {2});
+  for (const char* name : {"clock/seed", "clock/step", "clock/steps"}) {
+    tensors.arrays[name] = data::zeros(data::DType::i64, {});
+    tensors.arrays[name].as<std::int64_t>()[0] = 3;
+  }
+  for (const char* name : {"rate/rate", "rate/momentum"}) tensors.arrays[name] = data::zeros(data::DType::f64, {});
+  seeds.add(data::text_of(*data::format_safetensors(tensors)));
+  for (const auto& [name, array] : data::Tensors(tensors).arrays) {
+    tensors.arrays.erase(name);
+    seeds.add(data::text_of(*data::format_safetensors(tensors)));
+    tensors.arrays.emplace(name, array);
+  }
+  seeds.write_dictionary();
+}
+
 void write_idx(const fs::path& folder) {
   Seeds seeds(folder, "idx");
   for (const char type : {'\x08', '\x09', '\x0b', '\x0c', '\x0d', '\x0e'}) {
@@ -218,7 +250,9 @@ int main(int count, char** arguments) {
   const fs::path folder = arguments[1];
   write_texts(folder);
   write_npy(folder);
+  write_npz(folder);
   write_safetensors(folder);
+  write_checkpoints(folder);
   write_idx(folder);
   write_csv(folder);
   return 0;

@@ -28,7 +28,8 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
       {"trian x.descent", "error: there is no command 'trian'\nnote: did you mean 'train'?\n"},
       {"m.descent", "error: there is no command 'm.descent'\nnote: to train it: descent train m.descent\n"},
       {"frobnicate",
-       "error: there is no command 'frobnicate'\nnote: the commands are train, predict, inspect, check, bench, build, "
+       "error: there is no command 'frobnicate'\nnote: the commands are train, predict, convert, inspect, check, "
+       "bench, build, "
        "fmt, doc; "
        "`descent --help` says more\n"},
       {"train", "error: FILE is required\nnote: `descent train --help` shows its options\n"},
@@ -255,7 +256,7 @@ TEST_CASE("predict prints rows or writes .npy") {
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.csv").out == "");
   CHECK(read_text(folder.path("y.csv")) == printed.out);
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.txt").error ==
-        "error: output 'prediction': expected a file that ends in .npy or .csv, found 'y.txt'\n");
+        "error: output 'prediction': expected a file that ends in .npy, .npz or .csv, found 'y.txt'\n");
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output predicton=-").error ==
         "error: `predict` has no output 'predicton'\nnote: did you mean 'prediction'?\n");
 
@@ -272,7 +273,7 @@ TEST_CASE("predict prints rows or writes .npy") {
   CHECK(descent_in(folder, predict + "--input z=rows.csv").error ==
         "error: `predict` has no input 'z'\nnote: it has x\n");
   CHECK(descent_in(folder, predict + "--input x=rows.bin").error ==
-        "error: 'rows.bin' has an ending that no reader knows; expected one of .csv, .idx, .npy\n");
+        "error: 'rows.bin' has an ending that no reader knows; expected one of .csv, .idx, .npy, .npz\n");
   CHECK(descent_in(folder, predict + "--input x=none.csv").error ==
         "error: none.csv: cannot open: no such file or folder\n");
   folder.write("wide.csv", "1,2,3\n");

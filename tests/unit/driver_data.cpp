@@ -82,7 +82,7 @@ TEST_CASE("mistakes in data, each with its own text") {
       {R"(data { x = cvs("x.csv"), )" + good_kind,
        "m.descent:10:14: error: there is no data reader 'cvs'\nnote: did you mean 'csv'?\n"},
       {R"(data { x = parquet("x.csv"), )" + good_kind,
-       "m.descent:10:14: error: there is no data reader 'parquet'\nnote: the readers are csv, idx, npy\n"},
+       "m.descent:10:14: error: there is no data reader 'parquet'\nnote: the readers are csv, idx, npy, npz\n"},
       {R"(data { x = csv("x.csv", colums = "a"), )" + good_kind,
        "m.descent:10:36: error: csv() has no argument 'colums'\nnote: did you mean 'columns'?\n"},
       {R"(data { x = csv("x.csv", "y.csv"), )" + good_kind,

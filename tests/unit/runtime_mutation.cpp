@@ -7,9 +7,11 @@
 #include "runtime/data/csv.h"
 #include "runtime/data/idx.h"
 #include "runtime/data/npy.h"
+#include "runtime/data/npz.h"
 #include "runtime/data/safetensors.h"
 #include "tests/support/data.h"
 #include "tests/support/sanitizer.h"
+#include "tests/support/text_file.h"
 
 using namespace descent::data;
 using namespace descent::data::test;
@@ -54,6 +56,10 @@ std::vector<Reader> readers() {
       {"npy", npy, [=](const std::string& text) { return outcome<Array>(parse_npy(bytes_of_text(text), "x"), one); }},
       {"safetensors", safetensors,
        [=](const std::string& text) { return outcome<Tensors>(parse_safetensors(bytes_of_text(text), "x"), all); }},
+      {"npz", std::string(text_of(*format_npz(tensors))),
+       [=](const std::string& text) { return outcome<Tensors>(parse_npz(bytes_of_text(text), "x"), all); }},
+      {"npz deflated", descent::test::read_text(DESCENT_SOURCE_DIR "/tests/fixtures/torch_names.deflated.npz"),
+       [=](const std::string& text) { return outcome<Tensors>(parse_npz(bytes_of_text(text), "x"), all); }},
       {"csv", csv,
        [](const std::string& text) {
          const CsvOptions options{.columns = "0, 1", .missing = 0.0};

@@ -1,5 +1,6 @@
 // safetensors: round trips, the format's own example, every way to be wrong.
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "runtime/data/safetensors.h"
 #include "tests/support/data.h"
@@ -38,6 +39,14 @@ TEST_CASE("what is written as safetensors is read back") {
   CHECK(*read == tensors);
   CHECK(*format_safetensors(*read) == *format_safetensors(tensors));
   CHECK(parse_safetensors(*format_safetensors({}), "x")->arrays.empty());
+}
+
+TEST_CASE("half floats are widened") {
+  const std::string header = "{" + tensor("h", "F16", "[2]", "[0,4]") + "," + tensor("b", "BF16", "[2]", "[4,8]") + "}";
+  const auto tensors = parse(file_of(header, bytes("\0\x3E\0\xFC\xC0\x3F\x80\xFF")));
+  REQUIRE(tensors);
+  CHECK(values<float>(tensors->arrays.at("h")) == std::vector<float>{1.5f, -INFINITY});
+  CHECK(values<float>(tensors->arrays.at("b")) == std::vector<float>{1.5f, -INFINITY});
 }
 
 TEST_CASE("the bytes of a written file are these") {
@@ -83,8 +92,9 @@ TEST_CASE("malformed safetensors say what is wrong") {
       {one("\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}"),
        "x: 'dtype' stands twice in the header"},
       {one("\"a\":{\"dtype\":3,\"shape\":[1],\"data_offsets\":[0,4]}"), "x: tensor 'a': dtype is not a text"},
-      {one(tensor("a", "BF16", "[2]", "[0,4]")),
-       "x: tensor 'a': dtype 'BF16' is not supported: expected F32, F64, I32, I64, U8 or BOOL"},
+      {one(tensor("a", "F8_E5M2", "[4]", "[0,4]")),
+       "x: tensor 'a': dtype 'F8_E5M2' is not supported: expected F32, F64, F16, BF16, I32, I64, U8 or BOOL"},
+      {one(tensor("a", "BF16", "[1]", "[0,4]")), "x: tensor 'a': data_offsets span 4 bytes, but BF16 [1] takes 2"},
       {one(tensor("a", "F32", "[-1]", "[0,4]")), "x: tensor 'a': shape is not a list of natural numbers"},
       {one(tensor("a", "F32", "[1.0]", "[0,4]")), "x: tensor 'a': shape is not a list of natural numbers"},
       {one(tensor("a", "F32", "7", "[0,4]")), "x: tensor 'a': shape is not a list of natural numbers"},

@@ -183,10 +183,14 @@ class Trainer {
   Result<data::Array> parameter(std::string_view name) const;
   Diagnostics set_parameter(std::string_view name, const data::Array& value);
 
-  // safetensors: all states but the optimizer's, which is what prediction needs. Written whole or not at all. Loading
-  // wants every one of them with its shape and nothing else; `at`: where the file is named, for diagnostics.
+  // All states but the optimizer's, which is what prediction needs, as safetensors, or as .npz where the path ends so.
+  // Written whole or not at all. Loading takes either format by what the file holds, and wants every state with its
+  // shape and nothing else; the elements' type may be another one. `at`: where the file is named, for diagnostics.
   Diagnostics save(const std::string& path) const;
   Diagnostics load(const std::string& path, const Span& at = {});
+  // The same from a file that keeps other names, or matrices transposed, as PyTorch does ([out, in]): rules like
+  // "hidden.linear.weight=fc1.weight^T", "encoder.*=enc.*", "-=*.num_batches_tracked", or names of files of such lines.
+  Diagnostics load_mapped(const std::string& path, std::span<const std::string> map, const Span& at = {});
 
   // All that survives a step, as one safetensors file: the weights, the optimizer's states (their names behind
   // "optimizer/"), seed, steps taken and total steps ("clock/…"), and the rates as they are set ("rate/…"). Written

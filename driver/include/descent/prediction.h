@@ -27,7 +27,8 @@ struct RowStyle {
 };
 std::string rows_text(const data::Array& array, const RowStyle& style = {});
 
-// A file for an output (name, path), by the path's ending: .npy, or .csv for rows as text.
+// A file for an output (name, path), by the path's ending: .npy, .csv for rows as text, or .npz, where several outputs
+// may share one.
 using OutputFiles = std::vector<std::pair<std::string, std::string>>;
 // Empty when `predict` has these outputs and the endings are known: to be asked before the work is done.
 Diagnostics check_outputs(const Program& program, const OutputFiles& files);

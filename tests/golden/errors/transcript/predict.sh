@@ -33,3 +33,13 @@ model l() {
 }
 END
 descent predict l.descent --weights none --input image=rows.csv
+descent predict m.descent --weights w --map logits.linear.weight=fc.weight^T --input image=rows.csv
+descent predict m.descent --weights w --map fc.weight= --input image=rows.csv
+descent predict m.descent --weights w --map names.txt --input image=rows.csv
+descent convert m.descent --weights w -o no/such/folder.npz
+descent convert m.descent --weights rows.csv -o w.npz
+descent convert m.descent --weights w -o w.npz
+descent predict m.descent --weights w.npz --input image=w.npz
+descent predict n.descent --weights none --input image=w.npz
+printf 'cut' >> w.npz
+descent predict m.descent --weights w.npz --input image=rows.csv
