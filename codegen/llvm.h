@@ -14,6 +14,8 @@
 
 namespace descent::codegen {
 
+struct ModelFace;
+
 // This processor: LLVM's names, vector width, caches.
 Machine host_machine();
 // A named target ("aarch64-linux-gnu", cpu may be empty). An unknown triple or processor is a diagnostic.
@@ -21,8 +23,10 @@ Result<Machine> named_machine(std::string_view triple, std::string_view cpu);
 
 enum class Emit { object, assembly, llvm };
 // The whole program as one translation unit with symbols `PROGRAM_ENTRY` (DescentEntry) and, as constants,
-// `PROGRAM_arena_bytes` (int64).
-Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind);
+// `PROGRAM_arena_bytes` (int64). With a face it is an artifact instead: the symbols are those that the face's header
+// declares, over the core runtime.
+Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind,
+                         const ModelFace* face = nullptr);
 
 // What making machine code took, in seconds, and gave. Where threads made it side by side, the time that passed, shared
 // out as they spent theirs.

@@ -15,6 +15,7 @@ class Estimate {
   Estimate(const loop::Kernel& kernel, std::int64_t batch)
       : batch_(static_cast<double>(batch)), middle_(kernel.variables.size(), 0.0) {}
 
+  double all(const loop::Kernel& kernel) { return block(kernel.body); }
   double iteration(const loop::For& loop) {
     trips(loop);
     return block(loop.body);
@@ -71,9 +72,21 @@ class Estimate {
 
 }  // namespace
 
-std::int64_t work_per_iteration(const loop::Kernel& kernel, const loop::For& loop, std::int64_t batch) {
+namespace {
+
+std::int64_t whole(double operations) {
   constexpr double largest = 1e12;
-  return static_cast<std::int64_t>(std::clamp(Estimate(kernel, batch).iteration(loop), 1.0, largest));
+  return static_cast<std::int64_t>(std::clamp(operations, 1.0, largest));
+}
+
+}  // namespace
+
+std::int64_t work_per_iteration(const loop::Kernel& kernel, const loop::For& loop, std::int64_t batch) {
+  return whole(Estimate(kernel, batch).iteration(loop));
+}
+
+std::int64_t work_of(const loop::Kernel& kernel, std::int64_t batch) {
+  return whole(Estimate(kernel, batch).all(kernel));
 }
 
 }  // namespace descent::codegen

@@ -11,5 +11,7 @@ namespace descent::codegen {
 // bounds depend on outer variables counts as in the middle of their ranges, and both sides of nothing are guessed: the
 // body of an If counts whole), at least 1.
 std::int64_t work_per_iteration(const loop::Kernel& kernel, const loop::For& loop, std::int64_t batch);
+// Of all of it.
+std::int64_t work_of(const loop::Kernel& kernel, std::int64_t batch);
 
 }  // namespace descent::codegen

@@ -1,4 +1,4 @@
-// Every stage of a program as text, what its kernels cost, and artifacts.
+// Every stage of a program as text, and what its kernels cost.
 #include <algorithm>
 #include <array>
 
@@ -171,27 +171,6 @@ Result<std::vector<EntryCost>> cost(const Program& program, const std::string& e
     if (kernel.empty() || !sum.kernels.empty()) costs.push_back(std::move(sum));
   }
   return costs;
-}
-
-std::vector<std::string> compiled_entries(const Program& program, Artifact artifact) {
-  std::vector<std::string> names;
-  for (const loop::Entry& entry : program.loop().entries) {
-    if (!entry.turns || artifact != Artifact::cpp) names.push_back(entry.name);
-  }
-  return names;
-}
-
-Result<std::string> build(const Program& program, Artifact artifact) {
-  if (artifact == Artifact::cpp) return codegen::emit_cpp(program.loop());
-  const codegen::Emit kind = artifact == Artifact::object ? codegen::Emit::object
-                             : artifact == Artifact::llvm ? codegen::Emit::llvm
-                                                          : codegen::Emit::assembly;
-  return codegen::emit(program.loop(), program.parts().machine, kind);
-}
-
-std::vector<CompanionFile> companions_of(Artifact artifact) {
-  if (artifact != Artifact::cpp) return {};
-  return {{std::string(codegen::cpp_header_name), codegen::cpp_header()}};
 }
 
 }  // namespace descent

@@ -141,6 +141,7 @@ int run(int count, char** arguments) {
   command::add_check(app, exit_code);
   command::add_bench(app, exit_code);
   command::add_build(app, exit_code);
+  command::add_runtime(app, exit_code);
   command::add_fmt(app, exit_code);
   command::add_doc(app, exit_code);
 

@@ -33,12 +33,13 @@ Result<Machine> machine_for(const CompileOptions& options) {
 }
 
 Result<frontend::Compilation> compile_model(const SourceRef& source, const std::string& folder,
-                                            const CompileOptions& options) {
+                                            const CompileOptions& options, std::vector<std::string>& files) {
   frontend::Options wanted;
   wanted.only = options.train;
   for (const auto& [name, value, option] : options.set) wanted.set.push_back({name, value, option});
-  wanted.read_import = [folder](const std::string& path) {
-    return read_source((std::filesystem::path(folder) / path).string());
+  wanted.read_import = [folder, &files](const std::string& path) {
+    files.push_back((std::filesystem::path(folder) / path).string());
+    return read_source(files.back());
   };
   return frontend::compile(source, wanted);
 }
@@ -82,7 +83,7 @@ Diagnostics parse(Program::Parts& parts, const CompileOptions& options) {
   }
   if (kind == TextKind::graph) return parse_graph(parts);
   if (kind == TextKind::loop) return parse_loop(parts, options);
-  Result<frontend::Compilation> compilation = compile_model(parts.source, parts.folder, options);
+  Result<frontend::Compilation> compilation = compile_model(parts.source, parts.folder, options, parts.files);
   if (!compilation) return compilation.errors();
   parts.graph = compilation->model;
   parts.compilation = std::move(*compilation);
@@ -150,6 +151,7 @@ Result<Program> compile(SourceRef source, std::string folder, const CompileOptio
                         const Program* like = nullptr) {
   auto parts = std::make_shared<Program::Parts>();
   parts->source = std::move(source);
+  parts->files = {parts->source->name};
   parts->folder = std::move(folder);
   Result<Machine> machine = machine_for(options);
   if (!machine) return machine.errors();
@@ -270,6 +272,7 @@ const EntryPorts* Program::Parts::entry(std::string_view name) const {
 
 const std::string& Program::name() const { return parts_->loop.name; }
 std::int64_t Program::largest_batch() const { return parts_->loop.largest_batch; }
+const std::vector<std::string>& Program::files() const { return parts_->files; }
 std::int64_t Program::arena_bytes() const { return parts_->loop.arena_bytes; }
 const Timings& Program::timings() const { return parts_->timings; }
 bool Program::has(std::string_view entry) const { return parts_->entry(entry) != nullptr; }

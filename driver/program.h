@@ -38,6 +38,7 @@ class MachineCode {
 
 struct Program::Parts {
   SourceRef source;
+  std::vector<std::string> files;                    // that were read, the text first
   std::string folder;                                // of the file; paths in the text are relative to it
   std::optional<frontend::Compilation> compilation;  // of a model file
   std::optional<Model> graph;                        // as the front end made it, or as printed

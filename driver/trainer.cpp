@@ -14,9 +14,6 @@
 #include "runtime/data/npz.h"
 
 namespace descent {
-namespace {
-
-// Whether the whole loop's entry can stand for many whole batches of `step`: a printed Loop program may hold anything.
 bool does_same_in_turns(const loop::Program& program) {
   const loop::Entry *step = program.entry("step"), *steps = program.entry(whole_loop_entry);
   if (!step || !steps || !steps->turns) return false;
@@ -29,8 +26,6 @@ bool does_same_in_turns(const loop::Program& program) {
   return std::equal(step->inputs.begin(), step->inputs.end(), steps->inputs.begin(), steps->inputs.end(), alike) &&
          std::equal(step->outputs.begin(), step->outputs.end(), steps->outputs.begin(), steps->outputs.end(), alike);
 }
-
-}  // namespace
 
 Result<EntryCall*> Trainer::Parts::known(std::string_view entry) {
   const auto call = calls.find(entry);

@@ -24,6 +24,9 @@ struct PoolDelete {
   void operator()(runtime::ThreadPool* pool) const { runtime::destroy_threads(pool); }
 };
 
+// Whether the whole loop's entry can stand for many whole batches of `step`: a printed Loop program may hold anything.
+bool does_same_in_turns(const loop::Program& program);
+
 struct Trainer::Parts {
   Program program;
   Timings timings;

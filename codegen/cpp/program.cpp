@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "codegen/cpp.h"
+#include "codegen/cpp/artifact.h"
 #include "codegen/cpp/kernel.h"
 #include "codegen/limits.h"
 #include "ir/match.h"
@@ -14,27 +15,39 @@ using namespace cpp;
 
 class ProgramPrinter {
  public:
-  explicit ProgramPrinter(const loop::Program& program)
-      : program_(program), kernels_(program.kernels.size()), names_(reserved_words()) {}
+  ProgramPrinter(const loop::Program& program, const ModelFace* face)
+      : program_(program), face_(face), kernels_(program.kernels.size()), names_(reserved_words()) {}
 
   std::string run() && {
     title();
-    text_.add_as_it_is("#include \"descent_simd.h\"\n\nnamespace descent_generated {\nnamespace {\n");
+    text_.add_as_it_is("#include \"descent_simd.h\"\n");
+    if (face_) text_.add_as_it_is("#include \"" + std::string(cpp_model_header_name) + "\"\n");
+    text_.add_as_it_is("\nnamespace descent_generated {\nnamespace {\n");
     name_kernels();
     for (std::size_t id = 0; id < kernels_.size(); ++id) {
       if (kernels_[id].empty()) continue;
       text_.add_as_it_is("\n" + print_kernel(program_.kernels[id], kernels_[id], program_.largest_batch));
     }
+    if (face_) entries();
+    if (face_) text_.add_as_it_is(artifact_data(*face_));
     text_.add_as_it_is("\n}  // namespace\n\nextern \"C\" {\n");
-    arena_size();
-    for (const loop::Entry& entry : program_.entries) {
-      if (!entry.turns) this->entry(entry);  // another form of one that is there
+    if (face_) {
+      text_.add_as_it_is(artifact_functions(*face_));
+    } else {
+      arena_size();
+      entries();
     }
     text_.add_as_it_is("\n}  // extern \"C\"\n}  // namespace descent_generated\n");
     return std::move(text_).take();
   }
 
  private:
+  void entries() {
+    for (const loop::Entry& entry : program_.entries) {
+      if (!entry.turns) this->entry(entry);  // another form of one that is there
+    }
+  }
+
   void title() {
     std::string entries;
     for (const loop::Entry& entry : program_.entries) {
@@ -78,7 +91,7 @@ class ProgramPrinter {
   // -- entries -----------------------------------------------------------------------------------------------------
 
   void entry(const loop::Entry& entry) {
-    const std::string symbol = program_.name + "_" + entry.name;
+    const std::string symbol = face_ ? "entry_" + entry.name : program_.name + "_" + entry.name;
     const std::string name = names_.take(is_identifier(symbol) ? symbol : identifier(symbol));
     const std::string label = symbol_label(symbol);
     const std::string before = std::exchange(text_, {}).take();
@@ -188,6 +201,7 @@ class ProgramPrinter {
   }
 
   const loop::Program& program_;
+  const ModelFace* face_;             // null: the entries alone
   std::vector<std::string> kernels_;  // their functions; empty: never called
   Names names_;
   Lines text_;
@@ -199,9 +213,9 @@ class ProgramPrinter {
 
 }  // namespace
 
-Result<std::string> emit_cpp(const loop::Program& program) {
+Result<std::string> emit_cpp(const loop::Program& program, const ModelFace* face) {
   if (Diagnostics errors = why_not_compiled(program); !errors.empty()) return errors;
-  return ProgramPrinter(program).run();
+  return ProgramPrinter(program, face).run();
 }
 
 }  // namespace descent::codegen

@@ -61,7 +61,7 @@ std::vector<llvm::Function*> inlined_kernels(const ModuleContext& module, const 
   std::vector<llvm::Function*> kernels(module.program.kernels.size());
   for_each_call(entry.steps, [&](const loop::Call& call) {
     const auto id = static_cast<std::size_t>(call.kernel);
-    if (!kernels[id]) kernels[id] = emit_kernel(module, module.program.kernels[id], alignments[id], Inlined::yes);
+    if (!kernels[id]) kernels[id] = emit_kernel(module, module.program.kernels[id], alignments[id], Form::inlined);
   });
   return kernels;
 }

@@ -11,6 +11,7 @@
 #include "codegen/llvm/operations.h"
 #include "codegen/llvm/transpose.h"
 #include "codegen/vector.h"
+#include "codegen/work.h"
 #include "ir/loop_walk.h"
 #include "ir/match.h"
 
@@ -21,6 +22,8 @@ using llvm::Value;
 
 // Beyond this many copies of a body an `unrolled` loop is left rolled: no cache holds such code.
 constexpr std::int64_t most_unrolled = 1024;
+// A small kernel with less work than this is left to one thread: a millisecond or so.
+constexpr std::int64_t least_small_work = 1 << 22;
 
 bool has_masks(const loop::Block& block) {
   bool found = false;
@@ -52,7 +55,7 @@ llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& 
 }
 
 llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
-                            const std::vector<llvm::Align>& alignments, Inlined inlined) {
+                            const std::vector<llvm::Align>& alignments, Form form) {
   const auto arrays = static_cast<std::size_t>(kernel.parameters);
   const auto indices = static_cast<std::size_t>(kernel.indices);
   llvm::Function* function = declare_kernel(module, kernel);
@@ -74,9 +77,16 @@ llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& ker
   names.batch->setName("batch");
   llvm::Argument* threads = function->getArg(static_cast<unsigned>(arrays + indices + 1));
   threads->setName("threads");
-  if (inlined == Inlined::no) names.threads = threads;
-  if (inlined == Inlined::yes) function->addFnAttr(llvm::Attribute::AlwaysInline);
-  if (inlined == Inlined::yes) emitter.use_pairs();
+  if (form != Form::inlined) names.threads = threads;
+  if (form == Form::inlined) {
+    emitter.use_pairs();
+    function->addFnAttr(llvm::Attribute::AlwaysInline);
+  }
+  if (form == Form::small) {
+    emitter.keep_loops();
+    function->addFnAttr(llvm::Attribute::OptimizeForSize);
+    function->addFnAttr(llvm::Attribute::MinSize);
+  }
   emitter.emit(kernel.body);
   emitter.finish();
   return function;
@@ -102,7 +112,7 @@ Value* KernelEmitter::allocate(llvm::Type* type) {
   llvm::BasicBlock& entry = function_->getEntryBlock();
   llvm::IRBuilder<> builder(&entry, entry.getFirstInsertionPt());
   llvm::AllocaInst* made = builder.CreateAlloca(type);
-  made->setAlignment(llvm::Align(64));
+  made->setAlignment(llvm::Align(keeps_loops_ ? 8 : 64));
   return made;
 }
 
@@ -186,7 +196,7 @@ void KernelEmitter::emit_branch(Value* condition, const loop::Block& block) {
 // -- loops -----------------------------------------------------------------------------------------------------------
 
 void KernelEmitter::emit(const loop::For& loop) {
-  if (loop.kind == loop::LoopKind::vector || loop.kind == loop::LoopKind::unrolled) {
+  if (!keeps_loops_ && (loop.kind == loop::LoopKind::vector || loop.kind == loop::LoopKind::unrolled)) {
     const std::int64_t trips = constant_trips(loop);
     if (loop.kind == loop::LoopKind::vector && lanes_ == 1 && trips > 1 && why_not_vector(loop).empty()) {
       emit_vector(loop, trips);
@@ -199,7 +209,11 @@ void KernelEmitter::emit(const loop::For& loop) {
   }
   Value* begin = bound(loop.begin);
   Value* end = smallest(loop.end);
-  if (loop.kind == loop::LoopKind::parallel && names_.threads != nullptr && lanes_ == 1) {
+  const auto *known_begin = llvm::dyn_cast<llvm::ConstantInt>(begin),
+             *known_end = llvm::dyn_cast<llvm::ConstantInt>(end);
+  if (known_begin && known_end && known_begin->getSExtValue() >= known_end->getSExtValue()) return;
+  const bool pays = !keeps_loops_ || work_of(kernel_, module_.program.largest_batch) >= least_small_work;
+  if (loop.kind == loop::LoopKind::parallel && names_.threads != nullptr && lanes_ == 1 && pays) {
     emit_parallel(loop, begin, end);
   } else {
     emit_counted(loop, begin, end);
@@ -308,7 +322,8 @@ std::int64_t KernelEmitter::divisor_of(const loop::Bound& bound) const {
 
 Value* KernelEmitter::bound(const loop::Bound& bound) {
   Value* value = affine(bound.form);
-  if (bound.multiple == 0) return value;
+  // No batch holds a whole multiple of more rows than the largest one.
+  if (bound.multiple == 0 || bound.multiple > module_.program.largest_batch) return value;
   Value* batch = names_.batch;
   if (bound.multiple > 1) {
     Value* rest = builder_.CreateURem(batch, builder_.getInt64(static_cast<std::uint64_t>(bound.multiple)));

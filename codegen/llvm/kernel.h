@@ -32,10 +32,10 @@ struct ModuleContext {
 // `void kernel(arrays…, index parameters… : i64, batch : i64, threads : ptr)`.
 llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& kernel);
 // `alignments`: per array in bytes. Inlined, a kernel is emitted for one caller that has no threads and wants it as a
-// part of itself.
-enum class Inlined : bool { no, yes };
+// part of itself. Small, its loops stay loops, one iteration after another, for code that runs once or hardly ever.
+enum class Form : std::uint8_t { fast, inlined, small };
 llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
-                            const std::vector<llvm::Align>& alignments, Inlined inlined = Inlined::no);
+                            const std::vector<llvm::Align>& alignments, Form form = Form::fast);
 
 // Emits blocks of a kernel into one LLVM function.
 class KernelEmitter {
@@ -65,6 +65,7 @@ class KernelEmitter {
   Names& names() { return names_; }
   // Two registers for a vector: their operations fill each other's waits.
   void use_pairs() { pairs_ = true; }
+  void keep_loops() { keeps_loops_ = true; }  // Form::small
 
   void emit(const loop::Block& block);
   // A loop from begin to end, both i64, over `body`.
@@ -114,7 +115,7 @@ class KernelEmitter {
   const Variable& variable(AxisId id) const { return names_.variables[static_cast<std::size_t>(id)]; }
   llvm::Value*& temp(loop::TempId id) { return names_.temps[static_cast<std::size_t>(id)]; }
   DType type_of(loop::TempId id) const { return kernel_.temps[static_cast<std::size_t>(id)]; }
-  llvm::Value* allocate(llvm::Type* type);  // in the entry block, 64-byte aligned
+  llvm::Value* allocate(llvm::Type* type);  // in the entry block
   llvm::BasicBlock* add_block(const std::string& name);
 
   const ModuleContext& module_;
@@ -124,6 +125,7 @@ class KernelEmitter {
   Names names_;
   int depth_ = 0;
   bool pairs_ = false;
+  bool keeps_loops_ = false;
   std::int64_t copies_ = 1;                      // of the code being emitted, by the unrolled loops around it
   int lanes_ = 1;                                // of the vector loop under way
   llvm::Value* mask_ = nullptr;                  // the lanes that run; null: all

@@ -4,10 +4,13 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <algorithm>
+
 #include "codegen/llvm/entry.h"
 #include "codegen/llvm/kernel.h"
 #include "codegen/llvm/lines.h"
 #include "codegen/llvm/supply.h"
+#include "codegen/work.h"
 #include "ir/match.h"
 
 namespace descent::codegen {
@@ -53,9 +56,9 @@ class ModuleBuilder {
     module_->setPICLevel(llvm::PICLevel::BigPIC);
   }
 
-  void add_kernel(loop::KernelId id) {
+  void add_kernel(loop::KernelId id, Form form = Form::fast) {
     const auto index = static_cast<std::size_t>(id);
-    kernels_[index] = emit_kernel(shared_, kernel(id), alignments_[index]);
+    kernels_[index] = emit_kernel(shared_, kernel(id), alignments_[index], form);
   }
   void add_entry(const loop::Entry& entry) { emit_entry(shared_, entry, kernels_); }
 
@@ -106,17 +109,47 @@ std::string entry_symbol(const loop::Program& program, const loop::Entry& entry)
 }
 
 std::unique_ptr<llvm::Module> build_module(llvm::LLVMContext& context, const loop::Program& program,
-                                           const Machine& machine, llvm::TargetMachine& target, Lines lines) {
+                                           const Machine& machine, llvm::TargetMachine& target, Lines lines,
+                                           const std::vector<Form>& forms) {
   ModuleBuilder builder(context, program, machine, target);
   LineTable line_table(builder.module());
   for (std::size_t i = 0; i < program.kernels.size(); ++i) {
-    builder.add_kernel(static_cast<loop::KernelId>(i));
+    builder.add_kernel(static_cast<loop::KernelId>(i), forms.empty() ? Form::fast : forms[i]);
     if (lines == Lines::yes) line_table.add(program.kernels[i]);
   }
   line_table.finish();
   for (const loop::Entry& entry : program.entries) builder.add_entry(entry);
   add_arena_size(builder.module(), program);
   return std::move(builder).finish();
+}
+
+namespace {
+
+void mark_called(const loop::Steps& steps, std::vector<bool>& called) {
+  for (const auto& step : steps) {
+    match(
+        step, [&](const loop::Repeat& repeat) { mark_called(repeat.steps, called); },
+        [&](const loop::Call& call) { called[static_cast<std::size_t>(call.kernel)] = true; });
+  }
+}
+
+}  // namespace
+
+std::vector<Form> forms_in_artifact(const loop::Program& program) {
+  constexpr std::int64_t least_fast_work = 1 << 12;
+  const bool has_turns =
+      std::any_of(program.entries.begin(), program.entries.end(), [](const loop::Entry& entry) { return entry.turns; });
+  std::vector<bool> often(program.kernels.size());
+  for (const loop::Entry& entry : program.entries) {
+    const bool is_rare = entry.name == "init" || entry.name == "report" || (entry.name == "step" && has_turns);
+    if (!is_rare && !entry.turns) mark_called(entry.steps, often);
+  }
+  std::vector<Form> forms;
+  for (std::size_t i = 0; i < program.kernels.size(); ++i) {
+    const bool is_small = !often[i] || work_of(program.kernels[i], program.largest_batch) < least_fast_work;
+    forms.push_back(is_small ? Form::small : Form::fast);
+  }
+  return forms;
 }
 
 std::unique_ptr<llvm::Module> build_module(llvm::LLVMContext& context, const loop::Program& program, const Part& part,

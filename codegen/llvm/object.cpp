@@ -4,6 +4,7 @@
 
 #include "codegen/limits.h"
 #include "codegen/llvm.h"
+#include "codegen/llvm/artifact.h"
 #include "codegen/llvm/machine_code.h"
 #include "codegen/llvm/module.h"
 #include "codegen/llvm/optimise.h"
@@ -28,13 +29,15 @@ std::string text_of(const llvm::Module& module) {
 
 }  // namespace
 
-Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind) {
+Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind, const ModelFace* face) {
   const Machine actual = resolved(machine);
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
   llvm::LLVMContext context;
   if (Diagnostics errors = why_not_compiled(program); !errors.empty()) return errors;
-  const std::unique_ptr<llvm::Module> module = build_module(context, program, actual, **target, Lines::yes);
+  const std::unique_ptr<llvm::Module> module = build_module(context, program, actual, **target, Lines::yes,
+                                                            face ? forms_in_artifact(program) : std::vector<Form>{});
+  if (face != nullptr) add_artifact(*module, program, *face);
   optimise(*module, **target);
   switch (kind) {
     case Emit::object:

@@ -139,6 +139,7 @@ void KernelEmitter::emit_parallel(const loop::For& loop, Value* begin, Value* en
   emitter.names_ = std::move(inner);
   emitter.names_.threads = nullptr;
   emitter.depth_ = depth_;
+  emitter.keeps_loops_ = keeps_loops_;
   emitter.emit_counted(loop, part->getArg(part->arg_size() - 2), part->getArg(part->arg_size() - 1));
   emitter.finish();
 

@@ -160,6 +160,8 @@ Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machi
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   if (llvm::Triple(machine.triple).isRISCV64()) options.MCOptions.ABIName = "lp64d";
+  // Paths of the model's file as one text, which assemblers of every age take.
+  options.MCOptions.MCUseDwarfDirectory = llvm::MCTargetOptions::DisableDwarfDirectory;
   const auto level = effort == Effort::full ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::None;
   std::unique_ptr<llvm::TargetMachine> made(target->createTargetMachine(
       machine.triple, machine.cpu, machine.features, options, llvm::Reloc::PIC_, std::nullopt, level));

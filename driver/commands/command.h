@@ -45,6 +45,7 @@ void add_convert(CLI::App& app, int& exit_code);
 void add_check(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_build(CLI::App& app, int& exit_code);
+void add_runtime(CLI::App& app, int& exit_code);
 void add_fmt(CLI::App& app, int& exit_code);
 void add_doc(CLI::App& app, int& exit_code);
 

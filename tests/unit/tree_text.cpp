@@ -34,11 +34,12 @@ bool opens_with_a_comment(const File& file) {
   return first.starts_with("//") || first.starts_with("/*") || first == "#include \"" + header + "\"";
 }
 
-// The check macro is the only one; the C header has its guard, a test program its switches for Catch2, and what
+// The check macro is the only one; the C headers have their guards, a test program its switches for Catch2, and what
 // generated C++ includes its attributes.
 bool defines_a_macro(const std::string& line) {
   return line.starts_with("#define ") && !line.starts_with("#define DESCENT_CHECK(") &&
-         !line.starts_with("#define DESCENT_RUNTIME_ABI_H") && !line.starts_with("#define CATCH_") &&
+         !line.starts_with("#define DESCENT_RUNTIME_ABI_H") && !line.starts_with("#define DESCENT_RUNTIME_MODEL_H") &&
+         !line.starts_with("#define DESCENT_DOOR_1") && !line.starts_with("#define CATCH_") &&
          !line.starts_with("#define DESCENT_INLINE ") && !line.starts_with("#define DESCENT_UNROLLED ") &&
          !line.starts_with("#define DESCENT_XSIMD");
 }

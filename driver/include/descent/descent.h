@@ -92,6 +92,7 @@ class Program {
   std::int64_t largest_batch() const;
   std::int64_t arena_bytes() const;
   const Timings& timings() const;
+  const std::vector<std::string>& files() const;  // that were read: the text's own, then what it imports
 
   bool has(std::string_view entry) const;  // init, step, evaluate, report, predict
   // In the order of the entry's pointers; empty when there is no such entry. Inputs of kind `clock` (seed, step,

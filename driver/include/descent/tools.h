@@ -38,17 +38,33 @@ struct EntryCost {
 Result<std::vector<EntryCost>> cost(const Program& program, const std::string& entry = {},
                                     const std::string& kernel = {});
 
-enum class Artifact : std::uint8_t { object, llvm, assembly, cpp };
-// The functions of an artifact, NAME_ENTRY: those that the program has (Program::has), and of a small model `steps`,
-// which takes many steps over whole batches in one call (DescentTurns in runtime/abi.h); C++ goes without it.
-std::vector<std::string> compiled_entries(const Program& program, Artifact artifact);
-// The bytes of an artifact with all entries, for the machine the program was compiled for.
-Result<std::string> build(const Program& program, Artifact artifact);
-// Files that an artifact needs beside it: the header that a C++ file includes.
+// What a program is written as, for a program of C or C++ to link: an object file over the core runtime, libraries that
+// hold it, texts.
+enum class Artifact : std::uint8_t { object, static_library, shared_library, llvm, assembly, cpp };
+struct ArtifactOptions {
+  Artifact kind = Artifact::object;
+  std::vector<std::string> entries;  // only these of compiled_entries; empty: all
+  bool bare = false;                 // for the core runtime that needs nothing but memcpy and memset
+  std::string runtime;  // for libraries: the core runtime for the target, a file; empty: the one inside this library
+  std::string linker;   // of shared libraries, a compiler's command; empty: cc, or the target's gcc
+};
+// An artifact's bytes, the text of its header (C99 and C++20), and what else it needs beside it.
 struct CompanionFile {
   std::string name, text;
 };
-std::vector<CompanionFile> companions_of(Artifact artifact);
+struct ArtifactFiles {
+  std::string artifact, header;
+  std::vector<CompanionFile> companions;
+  std::int64_t memory_bytes = 0;  // of a trainer
+};
+// The functions that a program has: Program::has, and of a small model `steps`, which takes many steps over whole
+// batches in one call; C++ goes without it.
+std::vector<std::string> compiled_entries(const Program& program, Artifact kind);
+// For the machine the program was compiled for.
+Result<ArtifactFiles> build(const Program& program, const ArtifactOptions& options = {});
+// The core runtime that objects link with: an archive for this machine, or one source of C++20 for any compiler.
+std::string runtime_archive(bool bare);
+std::string runtime_source(bool bare);
 
 // A gradient that the text asks for, against central differences in double on small random data.
 struct GradientCheck {

@@ -1,0 +1,68 @@
+// Headers, word by word; "[refresh]" writes them anew.
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "descent/tools.h"
+#include "tests/support/command.h"
+#include "tests/support/shell.h"
+
+namespace descent::test {
+namespace {
+
+struct GoldenHeader {
+  std::string name, model;
+  bool bare = false;
+};
+const std::vector<GoldenHeader> headers = {{"xor", "/examples/01_xor.descent"},
+                                           {"mixed", "/tests/artifact/mixed.descent"},
+                                           {"bare", "/examples/01_xor.descent", true}};
+
+std::string golden_path(const GoldenHeader& header) {
+  return source_folder + "/tests/golden/artifact/" + header.name + ".h.golden";
+}
+
+// For one machine, so that panels are as wide everywhere.
+std::string header_text(const GoldenHeader& header) {
+  CompileOptions options;
+  options.triple = "x86_64-linux-gnu";
+  options.cpu = "x86-64-v3";
+  const Program program = value_of(compile_file(source_folder + header.model, options));
+  ArtifactOptions artifact;
+  artifact.kind = Artifact::llvm;
+  artifact.bare = header.bare;
+  return value_of(build(program, artifact)).header;
+}
+
+}  // namespace
+
+TEST_CASE("an artifact's header is as it is written down") {
+  for (const GoldenHeader& header : headers) {
+    INFO(header.name);
+    CHECK(header_text(header) == read_text(golden_path(header)));
+  }
+}
+
+TEST_CASE("the golden headers, written anew", "[.][refresh]") {
+  for (const GoldenHeader& header : headers) std::ofstream(golden_path(header)) << header_text(header);
+}
+
+TEST_CASE("headers are C99 and C++ without a warning, several of them in one file") {
+  const Folder folder;
+  for (const char* name : {"xor", "mixed"}) {
+    folder.write(std::string(name) + ".h", read_text(golden_path({name, ""})));
+  }
+  const std::string both =
+      "#include \"xor.h\"\n#include \"mixed.h\"\n#include \"xor.h\"\nint main(void) { return 0; }\n";
+  folder.write("both.c", both);
+  folder.write("both.cpp", both);
+  const std::string flags = " -Wall -Wextra -Werror -pedantic -fsyntax-only ";
+  run_in(folder, "gcc -std=c99" + flags + "both.c");
+  run_in(folder, "g++ -std=c++17" + flags + "both.cpp");
+  run_in(folder, "g++ -std=c++20 -fno-exceptions" + flags + "both.cpp");
+  if (!is_installed("clang++-19")) return;
+  run_in(folder, "clang-19 -std=c99" + flags + "both.c");
+  run_in(folder, "clang++-19 -std=c++20" + flags + "both.cpp");
+}
+
+}  // namespace descent::test
