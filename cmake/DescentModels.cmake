@@ -9,8 +9,8 @@
 #   ONLY name             the train block (else the first)
 #   SET name=value …      sizes, settings, arguments of the optimizer, as `descent train --set`
 #   ENTRIES name …        only these of init, step, steps, evaluate and predict
-#   CPU name              LLVM's name of the processor, such as x86-64-v3 or cortex-a72 (else generic for a cross build,
-#                         this machine's own kind, `native`, for a build on it)
+#   CPU name              LLVM's name of the processor, such as x86-64-v3 or cortex-a72 (else: of a cross build the
+#                         target's least, of any other this machine's own: name one for programs that travel)
 #   TRIPLE triple         LLVM's name of the target (else CMAKE_CXX_COMPILER_TARGET, or CMAKE_SYSTEM_PROCESSOR's)
 #   EMIT OBJ|CPP          machine code by LLVM, or C++ for this project's own compiler (OBJ)
 #   NAME name             of the header and object (else the file's)

@@ -59,7 +59,8 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
        "error: --seed: expected a whole number from 0 to 2147483647, found '2147483648'\nnote: `descent train --help` "
        "shows its options\n"},
       {"build m.descent -o m.o --emit ojb",
-       "error: --emit: expected one of obj, cpp, llvm, asm, found 'ojb' (did you mean 'obj'?)\nnote: `descent build "
+       "error: --emit: expected one of obj, static, shared, llvm, asm, cpp, found 'ojb' (did you mean 'obj'?)\nnote: "
+       "`descent build "
        "--help` "
        "shows its options\n"},
       {"inspect m.descent --stage grph",
