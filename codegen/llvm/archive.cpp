@@ -1,3 +1,4 @@
+// By LLVM's readers and writers of archives and object files.
 #include "codegen/archive.h"
 
 #include <llvm/Object/Archive.h>

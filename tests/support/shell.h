@@ -16,7 +16,7 @@ inline bool is_installed(const std::string& tool) {
 
 // Runs a command that must end well, else the test fails with what it said.
 inline void run_in(const data::test::Folder& folder, const std::string& command) {
-  const int status = std::system(("cd '" + folder.path("") + "' && { " + command + "; } 2> log.txt").c_str());
+  const int status = std::system(("cd '" + folder.path("") + "' && { " + command + "; } > log.txt 2>&1").c_str());
   INFO(command << "\n" << read_text(folder.path("log.txt")).substr(0, 4000));
   REQUIRE(status == 0);
 }

@@ -22,6 +22,13 @@ std::string golden_path(const GoldenHeader& header) {
   return source_folder + "/tests/golden/artifact/" + header.name + ".h.golden";
 }
 
+// A number that follows from how the model is lowered: left out, so that this is about headers.
+std::string without_number(const std::string& text, const std::string& constant) {
+  const std::size_t begin = text.find(constant) + constant.size();
+  REQUIRE(begin > constant.size());
+  return text.substr(0, begin) + "64" + text.substr(text.find_first_of(")\n", begin));
+}
+
 // For one machine, so that panels are as wide everywhere.
 std::string header_text(const GoldenHeader& header) {
   CompileOptions options;
@@ -31,7 +38,8 @@ std::string header_text(const GoldenHeader& header) {
   ArtifactOptions artifact;
   artifact.kind = Artifact::llvm;
   artifact.bare = header.bare;
-  return value_of(build(program, artifact)).header;
+  const std::string text = value_of(build(program, artifact)).header;
+  return without_number(without_number(text, "_CONTRACT UINT64_C("), "_MEMORY_BYTES ");
 }
 
 }  // namespace
