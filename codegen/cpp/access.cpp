@@ -41,6 +41,17 @@ std::string pointer_to(const loop::Array& array, std::int64_t largest_batch, con
   return axes.empty() ? type + "* " + name : type + " (*" + name + ")" + axes;
 }
 
+std::string local_array(const loop::Array& array, std::int64_t largest_batch, const std::string& name,
+                        std::int64_t bytes) {
+  const bool in_panels = array.panel > 0;
+  std::int64_t each = size_of(array.dtype) * (in_panels ? array.panel : 1);
+  for (std::size_t axis = in_panels ? 0 : 1; axis + (in_panels ? 1 : 0) < array.shape.size(); ++axis) {
+    each *= array.shape[axis].is_batch() ? largest_batch : array.shape[axis].size;
+  }
+  const std::int64_t first = each == 0 ? 1 : std::max<std::int64_t>(1, bytes / each);
+  return memory_type(array.dtype) + " " + name + "[" + std::to_string(first) + "]" + inner_axes(array, largest_batch);
+}
+
 std::string shape_comment(const Shape& shape, std::int64_t panel) {
   return to_string(shape) + (panel > 0 ? " in panels of " + std::to_string(panel) : "");
 }
@@ -198,6 +209,14 @@ Expression KernelPrinter::load_guarded(const loop::Load& load, DType type, const
   return {guard + " ? " + found.at_least(Rank::either) + " : " + literal(load.otherwise, type), Rank::choice};
 }
 
+// One lane's element without a branch: where the guard is false another place is read.
+Expression KernelPrinter::load_one_guarded(const loop::Load& load, DType type) {
+  const bool is_bool = type == DType::boolean;
+  const std::string loaded = "load_if(" + guard_of(load) + ", &" + element(load.array, load.at).text + ", " +
+                             literal(load.otherwise, is_bool ? DType::u8 : type) + ")";
+  return is_bool ? Expression{loaded + " != 0", Rank::comparison} : Expression{loaded};
+}
+
 Expression KernelPrinter::load_lanes(const loop::Load& load, DType type) {
   const LaneAnalysis::Form form = analysis_.form(load.array);
   const Reach reach = this->reach(load.array, load.at);
@@ -225,7 +244,9 @@ Expression KernelPrinter::load_lanes(const loop::Load& load, DType type) {
 
 Expression KernelPrinter::load_one_by_one(const loop::Load& load, DType type) {
   one_lane_ = true;
-  const Expression body = this->load(load, type);
+  const bool in_memory = analysis_.form(load.array) == LaneAnalysis::Form::memory;
+  const bool is_guarded = in_memory && !load.at.empty() && !guard_of(load).empty();
+  const Expression body = is_guarded ? load_one_guarded(load, type) : this->load(load, type);
   one_lane_ = false;
   const bool is_bool = type == DType::boolean;
   const std::string gathered = "gather<" + std::to_string(lane_loop_.lanes) + ">([&](int64_t " + lane_ + ") { return " +

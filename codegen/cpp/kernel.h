@@ -31,6 +31,9 @@ bool is_by_value(const loop::Array& array);
 std::string pointer_to(const loop::Array& array, std::int64_t largest_batch, const std::string& name, bool constant);
 // What such a pointer points to: "float[784]".
 std::string pointed_type(const loop::Array& array, std::int64_t largest_batch);
+// The declaration of an array of so many bytes, to be passed as such a pointer.
+std::string local_array(const loop::Array& array, std::int64_t largest_batch, const std::string& name,
+                        std::int64_t bytes);
 std::string shape_comment(const Shape& shape, std::int64_t panel);
 
 std::string print_kernel(const loop::Kernel& kernel, const std::string& name, std::int64_t largest_batch);
@@ -93,6 +96,7 @@ class KernelPrinter {
   Expression load_lanes(const loop::Load& load, DType type);
   Expression load_guarded(const loop::Load& load, DType type, const Expression& element,
                           const std::string& guard) const;
+  Expression load_one_guarded(const loop::Load& load, DType type);
   Expression load_contiguous(const loop::Load& load, DType type);
   Expression load_same(const loop::Load& load, DType type);
   Expression load_one_by_one(const loop::Load& load, DType type);

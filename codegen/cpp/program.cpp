@@ -6,6 +6,7 @@
 #include "codegen/cpp/artifact.h"
 #include "codegen/cpp/kernel.h"
 #include "codegen/limits.h"
+#include "codegen/turns.h"
 #include "ir/match.h"
 
 namespace descent::codegen {
@@ -43,16 +44,12 @@ class ProgramPrinter {
 
  private:
   void entries() {
-    for (const loop::Entry& entry : program_.entries) {
-      if (!entry.turns) this->entry(entry);  // another form of one that is there
-    }
+    for (const loop::Entry& entry : program_.entries) this->entry(entry);
   }
 
   void title() {
     std::string entries;
-    for (const loop::Entry& entry : program_.entries) {
-      if (!entry.turns) entries += (entries.empty() ? "" : ", ") + entry.name;
-    }
+    for (const loop::Entry& entry : program_.entries) entries += (entries.empty() ? "" : ", ") + entry.name;
     text_.add_as_it_is(comment(program_.name + ": " + entries + ", for batches of at most " +
                                std::to_string(program_.largest_batch) + ".") +
                        "\n// Compile with -std=c++17 -O2 -ffp-contract=off, for the processor that it shall run on.\n");
@@ -60,19 +57,11 @@ class ProgramPrinter {
 
   // The kernels that an entry calls have a name.
   void name_kernels() {
-    std::vector<bool> called(kernels_.size());
     for (const loop::Entry& entry : program_.entries) {
-      if (!entry.turns) mark_called(entry.steps, called);
-    }
-    for (std::size_t id = 0; id < kernels_.size(); ++id) {
-      if (called[id]) kernels_[id] = names_.take("compute_" + identifier(program_.kernels[id].name));
-    }
-  }
-  static void mark_called(const loop::Steps& steps, std::vector<bool>& called) {
-    for (const auto& step : steps) {
-      match(
-          step, [&](const loop::Call& call) { called[static_cast<std::size_t>(call.kernel)] = true; },
-          [&](const loop::Repeat& repeat) { mark_called(repeat.steps, called); });
+      for_each_call(entry.steps, [this](const loop::Call& call) {
+        std::string& name = kernels_[static_cast<std::size_t>(call.kernel)];
+        if (name.empty()) name = names_.take("compute_" + identifier(kernel_of(call).name));
+      });
     }
   }
 
@@ -98,15 +87,11 @@ class ProgramPrinter {
     if (entry.name == "init") text_.add(1, "require_exact_arithmetic();");
     const std::size_t mark = names_.mark();
     has_turns_ = entry.turns;
-    if (has_turns_) names_.take("turn");
     buffers_.assign(program_.buffers.size(), "");
     used_.assign(program_.buffers.size(), false);
     mark_used(entry.steps);
     if (entry.turns) {
-      text_.add(1, "for (int64_t turn = 0; turn < call->turns->count; ++turn) {");
-      pointers(entry, 2);
-      steps(entry.steps, 2);
-      text_.add(1, "}");
+      turns(entry);
     } else {
       pointers(entry, 1);
       steps(entry.steps, 1);
@@ -121,30 +106,52 @@ class ProgramPrinter {
   }
 
   void mark_used(const loop::Steps& steps) {
-    for (const auto& step : steps) {
-      match(
-          step,
-          [&](const loop::Call& call) {
-            const loop::Kernel& kernel = program_.kernels[static_cast<std::size_t>(call.kernel)];
-            for (loop::ArrayId array : signature_of(kernel).arrays) {
-              used_[static_cast<std::size_t>(call.buffers[static_cast<std::size_t>(array)])] = true;
-            }
-          },
-          [&](const loop::Repeat& repeat) { mark_used(repeat.steps); });
+    for_each_call(steps, [this](const loop::Call& call) {
+      for (loop::ArrayId array : signature_of(kernel_of(call)).arrays) {
+        used_[static_cast<std::size_t>(call.buffers[static_cast<std::size_t>(array)])] = true;
+      }
+    });
+  }
+
+  // A small arena lives in locals while the turns run.
+  void turns(const loop::Entry& entry) {
+    std::vector<LocalBuffer> locals = local_buffers(program_, entry);
+    std::erase_if(locals, [this](const LocalBuffer& local) { return !used_[static_cast<std::size_t>(local.buffer)]; });
+    for (const LocalBuffer& local : locals) make_local(local);
+    text_.add(1, "for (int64_t turn = 0; turn < call->turns->count; ++turn) {");
+    pointers(entry, 2);
+    steps(entry.steps, 2);
+    text_.add(1, "}");
+    for (const LocalBuffer& local : locals) {
+      if (local.is_state && local.is_written) text_.add(1, "copy_out(call, " + local_place(local));
     }
+  }
+  void make_local(const LocalBuffer& local) {
+    const auto id = static_cast<std::size_t>(local.buffer);
+    const loop::Array like = array_like(id);
+    buffers_[id] = names_.take(identifier(like.name));
+    const std::string shape = like.shape.empty() ? "" : "  " + comment(shape_comment(like.shape, like.panel));
+    text_.add(1, "alignas(64) " + local_array(like, program_.largest_batch, buffers_[id], local.bytes) + ";" + shape);
+    if (local.is_state) text_.add(1, "copy_in(call, " + local_place(local));
+  }
+  std::string local_place(const LocalBuffer& local) const {
+    const auto id = static_cast<std::size_t>(local.buffer);
+    return std::to_string(program_.buffers[id].offset) + ", " + buffers_[id] + ");";
+  }
+  loop::Array array_like(std::size_t id) const {
+    const loop::Buffer& buffer = program_.buffers[id];
+    return {loop::Array::Role::update, buffer.name, buffer.type.dtype, buffer.type.shape, buffer.panel};
   }
 
   // A name for every buffer that a kernel of the entry touches.
   void pointers(const loop::Entry& entry, int depth) {
     const auto place = [&](std::size_t id, const std::string& from, const std::string& which) {
       if (!used_[id] || !buffers_[id].empty()) return;
-      const loop::Buffer& buffer = program_.buffers[id];
-      const loop::Array like{loop::Array::Role::update, buffer.name, buffer.type.dtype, buffer.type.shape,
-                             buffer.panel};
-      buffers_[id] = names_.take(identifier(buffer.name));
-      const std::string shape = shape_comment(buffer.type.shape, buffer.panel);
+      const loop::Array like = array_like(id);
+      buffers_[id] = names_.take(identifier(like.name));
+      const std::string shape = shape_comment(like.shape, like.panel);
       text_.add(depth, "auto* const " + buffers_[id] + " = " + from + "<" + pointed_type(like, program_.largest_batch) +
-                           ">(call, " + which + ");" + (buffer.type.shape.empty() ? "" : "  " + comment(shape)));
+                           ">(call, " + which + ");" + (like.shape.empty() ? "" : "  " + comment(shape)));
     };
     for (std::size_t i = 0; i < entry.inputs.size(); ++i) {
       place(static_cast<std::size_t>(entry.inputs[i]), "input_at", std::to_string(i) + (entry.turns ? ", turn" : ""));
@@ -181,7 +188,7 @@ class ProgramPrinter {
   }
 
   void call(const loop::Call& call, int depth) {
-    const loop::Kernel& kernel = program_.kernels[static_cast<std::size_t>(call.kernel)];
+    const loop::Kernel& kernel = kernel_of(call);
     const Signature signature = signature_of(kernel);
     std::vector<std::string> arguments;
     for (loop::ArrayId array : signature.arrays) {
@@ -198,6 +205,10 @@ class ProgramPrinter {
     std::string text;
     for (const std::string& argument : arguments) text += (text.empty() ? "" : ", ") + argument;
     text_.add(depth, kernels_[static_cast<std::size_t>(call.kernel)] + "(" + text + ");");
+  }
+
+  const loop::Kernel& kernel_of(const loop::Call& call) const {
+    return program_.kernels[static_cast<std::size_t>(call.kernel)];
   }
 
   const loop::Program& program_;

@@ -312,6 +312,10 @@ const std::vector<std::string>& reserved_words() {
       "multiply_high",
       "require_exact_arithmetic",
       "kept",
+      "load_if",
+      "copy_in",
+      "copy_out",
+      "turn",
       // what the generated functions call their own
       "batch",
       "threads",

@@ -7,9 +7,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 
-#include "ir/loop_layout.h"
+#include "codegen/turns.h"
 #include "ir/match.h"
 
 namespace descent::codegen {
@@ -19,21 +18,11 @@ using llvm::Value;
 
 constexpr std::uint64_t arena_alignment = 64;
 constexpr std::uint64_t caller_alignment = 4;  // of inputs and outputs, as runtime/abi.h promises
-// Of the arena, as locals of an entry with turns: what the first-level cache holds beside the data.
-constexpr std::int64_t most_local_bytes = 16 << 10;
 
 std::uint64_t alignment_of(const loop::Buffer& buffer) {
   const bool in_arena =
       buffer.storage == loop::Buffer::Storage::state || buffer.storage == loop::Buffer::Storage::arena;
   return in_arena ? arena_alignment : caller_alignment;
-}
-
-void for_each_call(const loop::Steps& steps, const std::function<void(const loop::Call&)>& visit) {
-  for (const auto& step : steps) {
-    match(
-        step, [&](const loop::Repeat& repeat) { for_each_call(repeat.steps, visit); },
-        [&](const loop::Call& call) { visit(call); });
-  }
 }
 
 std::vector<std::vector<llvm::Align>> strongest_alignments(const loop::Program& program) {
@@ -142,7 +131,7 @@ class EntryEmitter {
 
   // A state that lives in a local while the turns run.
   struct State {
-    std::size_t buffer;
+    LocalBuffer local;
     Value* home;
   };
 
@@ -164,7 +153,7 @@ class EntryEmitter {
       }
       steps(entry.steps);
     });
-    for (const State& state : states) copy(state.buffer, buffers_[state.buffer], state.home);
+    for (const auto& [local, home] : states) copy(local.bytes, buffers_[static_cast<std::size_t>(local.buffer)], home);
   }
 
   void add_ports(const std::vector<loop::BufferId>& ids, Value* motions, std::vector<Port>& ports) {
@@ -178,43 +167,23 @@ class EntryEmitter {
     }
   }
 
-  // Locals in place of the planned buffers that the entry uses, if they are small; those that it must copy back.
+  // Locals in place of parts of the arena; those that it must copy back.
   std::vector<State> make_local(const loop::Entry& entry) {
-    const std::map<std::size_t, bool> planned = planned_buffers(entry);
-    std::int64_t bytes = 0;
-    for (const auto& [id, written] : planned) bytes += bytes_of(id);
-    if (bytes > most_local_bytes) return {};
     std::vector<State> states;
-    for (const auto& [id, written] : planned) {
-      auto* type = llvm::ArrayType::get(builder_.getInt8Ty(), static_cast<std::uint64_t>(bytes_of(id)));
+    for (const LocalBuffer& own : local_buffers(module_.program, entry)) {
+      const auto id = static_cast<std::size_t>(own.buffer);
+      auto* type = llvm::ArrayType::get(builder_.getInt8Ty(), static_cast<std::uint64_t>(own.bytes));
       llvm::AllocaInst* local = builder_.CreateAlloca(type, nullptr, module_.program.buffers[id].name);
       local->setAlignment(llvm::Align(arena_alignment));
-      const bool is_state = module_.program.buffers[id].storage == loop::Buffer::Storage::state;
-      if (is_state) copy(id, buffers_[id], local);
-      if (is_state && written) states.push_back({id, buffers_[id]});
+      if (own.is_state) copy(own.bytes, buffers_[id], local);
+      if (own.is_state && own.is_written) states.push_back({own, buffers_[id]});
       buffers_[id] = local;
     }
     return states;
   }
-  // The planned buffers that calls take, and whether one writes them.
-  std::map<std::size_t, bool> planned_buffers(const loop::Entry& entry) const {
-    std::map<std::size_t, bool> planned;
-    for_each_call(entry.steps, [&](const loop::Call& call) {
-      const loop::Kernel& kernel = module_.program.kernels[static_cast<std::size_t>(call.kernel)];
-      for (std::size_t i = 0; i < call.buffers.size(); ++i) {
-        const auto id = static_cast<std::size_t>(call.buffers[i]);
-        if (module_.program.buffers[id].offset < 0) continue;
-        planned[id] = planned[id] || kernel.arrays[i].role != loop::Array::Role::read;
-      }
-    });
-    return planned;
-  }
-  void copy(std::size_t id, Value* from, Value* to) {
+  void copy(std::int64_t bytes, Value* from, Value* to) {
     const llvm::Align alignment(arena_alignment);
-    builder_.CreateMemCpyInline(to, alignment, from, alignment, number(bytes_of(id)));
-  }
-  std::int64_t bytes_of(std::size_t id) const {
-    return loop::stored_bytes(module_.program.buffers[id], module_.program.largest_batch);
+    builder_.CreateMemCpyInline(to, alignment, from, alignment, number(bytes));
   }
 
   void steps(const loop::Steps& steps) {

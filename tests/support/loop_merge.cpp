@@ -32,6 +32,7 @@ class Merger {
     for (const Entry& entry : program.entries) {
       result_.entries.push_back({merged_name(entry.name, number_), moved(entry.inputs), moved(entry.outputs), {}});
       result_.entries.back().steps = moved(entry.steps);
+      result_.entries.back().turns = entry.turns;
     }
   }
 

@@ -50,7 +50,9 @@ void check_together(const std::vector<loop::Program>& programs, const std::strin
     if (!build.library.ok()) FAIL(render(build.library.errors()));
     for (std::size_t i = 0; i < programs.size(); ++i) {
       const std::string name = merged_name(entry, i);
-      const std::int64_t batch = 1 + static_cast<std::int64_t>(i) % programs[i].largest_batch;
+      const bool turns = programs[i].entry(entry)->turns;  // takes whole batches
+      const std::int64_t largest = programs[i].largest_batch;
+      const std::int64_t batch = turns ? largest : 1 + static_cast<std::int64_t>(i) % largest;
       const std::string found = difference_of(**build.library, merged, name, batch,
                                               {random_memory(merged, name, i), tame_memory(merged, name, i)});
       INFO((found.empty() ? "" : loop::print(programs[i]) + *codegen::emit_cpp(programs[i])));
@@ -64,13 +66,19 @@ struct Lesson {
   loop::Program program;
   std::map<std::string, double> numbers;
 };
-Lesson lesson(const std::string& file, int lanes) {
+template <class T>
+T value_or_throw(Result<T> result) {
+  if (!result) throw std::runtime_error(render(result.errors()));
+  return std::move(result).value();
+}
+frontend::Compilation compiled_model(const std::string& file) {
   const std::string path = std::string(DESCENT_SOURCE_DIR) + "/" + file;
-  Result<frontend::Compilation> compiled =
-      frontend::compile(std::make_shared<Source>(Source{path, read_text(path)}), {});
-  if (!compiled) throw std::runtime_error(render(compiled.errors()));
-  Lesson made{lower_or_fail(passes_or_fail(compiled->model), lanes, 20), {{"seed", 1}, {"steps", 8}}};
-  for (const auto& rate : compiled->rates) made.numbers[rate.name] = rate.value;
+  return value_or_throw(frontend::compile(std::make_shared<Source>(Source{path, read_text(path)}), {}));
+}
+Lesson lesson(const std::string& file, int lanes) {
+  const frontend::Compilation compiled = compiled_model(file);
+  Lesson made{lower_or_fail(passes_or_fail(compiled.model), lanes, 20), {{"seed", 1}, {"steps", 8}}};
+  for (const auto& rate : compiled.rates) made.numbers[rate.name] = rate.value;
   return made;
 }
 
@@ -157,6 +165,37 @@ TEST_CASE("random Loop programs, printed as C++") {
   const std::string quiet = " -Wno-tautological-compare -Wno-type-limits";
   check_together(programs, "run",
                  {{"g++", "-O1 -march=native" + without_xsimd + quiet}, {"clang++-19", "-O1 -march=native" + quiet}});
+}
+
+TEST_CASE("many steps in one call of printed C++") {
+  std::vector<loop::Program> programs;
+  for (std::uint32_t seed = 1; programs.size() < static_cast<std::size_t>(repetitions(10)); ++seed) {
+    std::mt19937 random(seed);
+    const auto below = [&](int end) { return static_cast<int>(random() % static_cast<unsigned>(end)); };
+    loop::Program program = LoopGenerator(below).program();
+    if (program.largest_batch != 6) continue;
+    program.entries[0].turns = true;
+    programs.push_back(std::move(program));
+  }
+  check_together(programs, "run", {{"g++", "-O1 -march=native -Wno-tautological-compare -Wno-type-limits"}});
+}
+
+TEST_CASE("a whole loop of a model in printed C++") {
+  for (const int lanes : {1, 8}) {
+    LowerOptions options;
+    options.lanes = lanes;
+    options.largest_batch = 4;
+    options.whole_loop = true;
+    const loop::Program program =
+        value_or_throw(lower(passes_or_fail(compiled_model("examples/01_xor.descent").model), options));
+    const Memory start = tame_memory(program, "steps", 1);
+    const Memory expected = interpret(program, "steps", 4, start);
+    for (const CppBuild& build : build_everywhere(program, {lanes == 1 ? clang_baseline : gcc_native})) {
+      INFO(lanes << " lanes, " << build.name);
+      if (!build.library.ok()) FAIL(render(build.library.errors()));
+      CHECK(difference(program, "steps", expected, run((*build.library)->entry("steps"), 4, start)) == "");
+    }
+  }
 }
 
 TEST_CASE("models trained by printed C++") {

@@ -248,7 +248,16 @@ template <class T>
 DESCENT_INLINE T* output_at(const DescentCall* call, int64_t number) {
   return static_cast<T*>(call->outputs[number]);
 }
-// Likewise, where they lie in one turn of a loop over steps.
+// Between the arena and an array of the function.
+template <class A>
+DESCENT_INLINE void copy_in(const DescentCall* call, int64_t offset, A& array) {
+  __builtin_memcpy(&array, call->arena + offset, sizeof array);
+}
+template <class A>
+DESCENT_INLINE void copy_out(const DescentCall* call, int64_t offset, const A& array) {
+  __builtin_memcpy(call->arena + offset, &array, sizeof array);
+}
+// Inputs and outputs where they lie in one turn of a loop over steps.
 template <class T>
 DESCENT_INLINE const T* input_at(const DescentCall* call, int64_t number, int64_t turn) {
   const auto& motion = call->turns->inputs[number];

@@ -314,6 +314,12 @@ DESCENT_INLINE void store(T* to, Vector<T, N> v) {
   }
 }
 
+// One element, or `otherwise` where there is none: without a branch, for in most vectors some lanes go each way.
+template <class T>
+DESCENT_INLINE T load_if(bool is_there, const T* from, const T& otherwise) {
+  return *(is_there ? from : &otherwise);
+}
+
 // Under a mask no element is touched where it is false; a load has `otherwise` there.
 template <class T, int N, int... I>
 DESCENT_INLINE Raw<T, N> load_register(const T* from, Mask<N> mask, T otherwise, Sequence<int, I...>) {
