@@ -18,7 +18,8 @@ struct ModelFace;
 
 // This processor: LLVM's names, vector width, caches.
 Machine host_machine();
-// A named target ("aarch64-linux-gnu", cpu may be empty). An unknown triple or processor is a diagnostic.
+// A named target ("aarch64-linux-gnu", cpu may be empty). An unknown triple or processor is a diagnostic. Of x86-64
+// also several levels, "x86-64-v2,x86-64-v3": the file has code for each and chooses when it is first called.
 Result<Machine> named_machine(std::string_view triple, std::string_view cpu);
 
 enum class Emit { object, assembly, llvm };

@@ -16,6 +16,7 @@
 
 #include "codegen/limits.h"
 #include "codegen/llvm.h"
+#include "codegen/llvm/levels.h"
 #include "codegen/llvm/machine_code.h"
 #include "codegen/llvm/module.h"
 #include "codegen/llvm/optimise.h"
@@ -175,7 +176,9 @@ class OrcJit : public Jit {
 }  // namespace
 
 Result<std::unique_ptr<Jit>> Jit::create(const loop::Program& program, const Machine& machine, int threads) {
-  Machine actual = resolved(machine);
+  const Result<std::vector<Machine>> levels = levels_of(resolved(machine));
+  if (!levels.ok()) return levels.errors();
+  const Machine& actual = levels->front();
   Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
   if (!target.ok()) return target.errors();
   const llvm::Triple here(llvm::sys::getProcessTriple());
@@ -193,7 +196,7 @@ Result<std::unique_ptr<Jit>> Jit::create(const loop::Program& program, const Mac
                     .create();
   if (!engine) return failure(engine.takeError());
   const unsigned processors = std::max(1U, std::thread::hardware_concurrency());
-  return std::unique_ptr<Jit>(std::make_unique<OrcJit>(program, std::move(actual), std::move(*engine),
+  return std::unique_ptr<Jit>(std::make_unique<OrcJit>(program, actual, std::move(*engine),
                                                        threads > 0 ? static_cast<std::size_t>(threads) : processors));
 }
 

@@ -5,6 +5,7 @@
 #include "codegen/limits.h"
 #include "codegen/llvm.h"
 #include "codegen/llvm/artifact.h"
+#include "codegen/llvm/levels.h"
 #include "codegen/llvm/machine_code.h"
 #include "codegen/llvm/module.h"
 #include "codegen/llvm/optimise.h"
@@ -30,15 +31,23 @@ std::string text_of(const llvm::Module& module) {
 }  // namespace
 
 Result<std::string> emit(const loop::Program& program, const Machine& machine, Emit kind, const ModelFace* face) {
-  const Machine actual = resolved(machine);
-  Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(actual);
+  const Result<std::vector<Machine>> levels = levels_of(resolved(machine));
+  if (!levels.ok()) return levels.errors();
+  Result<std::unique_ptr<llvm::TargetMachine>> target = target_machine(levels->front());
   if (!target.ok()) return target.errors();
   llvm::LLVMContext context;
   if (Diagnostics errors = why_not_compiled(program); !errors.empty()) return errors;
-  const std::unique_ptr<llvm::Module> module = build_module(context, program, actual, **target, Lines::yes,
-                                                            face ? forms_in_artifact(program) : std::vector<Form>{});
+  const std::vector<Form> forms = face != nullptr ? forms_in_artifact(program) : std::vector<Form>{};
+  std::vector<std::unique_ptr<llvm::Module>> modules;
+  for (const Machine& level : *levels) {
+    const Result<std::unique_ptr<llvm::TargetMachine>> own = target_machine(level);
+    if (!own.ok()) return own.errors();
+    modules.push_back(build_module(context, program, level, **own, Lines::yes, forms));
+    optimise(*modules.back(), **own);
+  }
+  const std::unique_ptr<llvm::Module> module =
+      modules.size() == 1 ? std::move(modules[0]) : choosing(program, *levels, std::move(modules));
   if (face != nullptr) add_artifact(*module, program, *face);
-  optimise(*module, **target);
   switch (kind) {
     case Emit::object:
       return machine_code(*module, **target, llvm::CodeGenFileType::ObjectFile);

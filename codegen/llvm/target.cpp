@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "codegen/llvm.h"
+#include "codegen/llvm/levels.h"
 
 namespace descent::codegen {
 namespace {
@@ -76,7 +77,7 @@ Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget_of(const Machine& machi
   subtarget.reset(target->createMCSubtargetInfo(machine.triple, machine.cpu, machine.features));
   if (llvm::Triple(machine.triple).isRISCV64() && !subtarget->checkFeatures("+d")) {
     return error("unsupported-target",
-                 "expected a RISC-V processor with floats of 64 bits (D), found '" + machine.cpu + "'");
+                 "expected a RISC-V processor with floats of 64 bits (extension d), found '" + machine.cpu + "'");
   }
   return subtarget;
 }
@@ -116,6 +117,7 @@ void initialize_targets() {
     llvm::InitializeAllTargets();
     llvm::InitializeAllTargetMCs();
     llvm::InitializeAllAsmPrinters();
+    llvm::InitializeAllAsmParsers();
     return true;
   }();
   (void)once;
@@ -141,6 +143,17 @@ Result<Machine> named_machine(std::string_view triple, std::string_view cpu) {
   Machine machine;
   machine.triple = llvm::Triple::normalize(llvm::StringRef(triple.data(), triple.size()));
   machine.cpu = std::string(cpu);
+  if (const auto levels = levels_of(machine); !levels.ok() || levels->size() > 1) {
+    if (!levels.ok()) return levels.errors();
+    // Lowered once, for the weakest level on which speed is promised: that has a fused multiply-add.
+    for (const Machine& level : *levels) {
+      const auto subtarget = subtarget_of(level);
+      machine = level;
+      if (subtarget.ok() && (*subtarget)->checkFeatures("+fma")) break;
+    }
+    machine.cpu = std::string(cpu);
+    return machine;
+  }
   if (llvm::Triple(machine.triple).isRISCV64()) {
     if (Diagnostics errors = describe_riscv(machine); !errors.empty()) return errors;
   }

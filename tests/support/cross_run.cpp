@@ -116,6 +116,11 @@ const std::vector<CrossTarget>& cross_targets() {
       {"x86-64", "x86_64-linux-gnu", "x86-64", "g++", "", ""},
       {"x86-64-v2", "x86_64-linux-gnu", "x86-64-v2", "g++", "qemu-x86_64 -cpu Nehalem", ""},
       {"x86-64-v3", "x86_64-linux-gnu", "x86-64-v3", "g++", "qemu-x86_64 -cpu Haswell", ""},
+      {"x86-64 levels on v2", "x86_64-linux-gnu", "x86-64-v2,x86-64-v3,x86-64-v4", "g++", "qemu-x86_64 -cpu Nehalem",
+       ""},
+      {"x86-64 levels on v3", "x86_64-linux-gnu", "x86-64-v2,x86-64-v3,x86-64-v4", "g++", "qemu-x86_64 -cpu Haswell",
+       ""},
+      {"x86-64 levels here", "x86_64-linux-gnu", "x86-64-v2,x86-64-v3,x86-64-v4", "g++", "", ""},
       {"x86-64-v4", "x86_64-linux-gnu", "x86-64-v4", "g++", "", ""},  // Debian 12's emulator has no AVX-512
   };
   return targets;

@@ -37,6 +37,10 @@ TEST_CASE("vector units follow from the processor's name") {
                       {"x86_64-linux-gnu", "haswell", 32, 16, 2},
                       {"x86_64-linux-gnu", "skylake-avx512", 64, 32, 2},
                       {"x86_64-linux-gnu", "znver4", 64, 32, 1},
+                      {"x86_64-linux-gnu", "x86-64-v2,x86-64-v3,x86-64-v4", 32, 16, 2},
+                      {"riscv64-linux-gnu", "", 4, 32, 2},
+                      {"riscv64-linux-gnu", "rv64gcv", 16, 32, 2},
+                      {"riscv64-linux-gnu", "rv64gcv_zvl512b", 64, 32, 2},
                       {"aarch64-linux-gnu", "", 16, 32, 2},
                       {"aarch64-linux-gnu", "neoverse-n1", 16, 32, 2}};
   for (const Row& row : rows) {
@@ -61,6 +65,16 @@ TEST_CASE("an unknown target or processor is a diagnostic") {
         "note: did you mean 'haswell'?\n");
   CHECK(errors_of("aarch64-linux-gnu", "pentium4") ==
         "error: expected a processor of target 'aarch64-unknown-linux-gnu', found 'pentium4'\n");
+  for (const std::string levels : {"x86-64-v3,x86-64-v2", "x86-64-v2,haswell", "x86-64-v2,", ","}) {
+    CHECK(errors_of("x86_64-linux-gnu", levels) ==
+          "error: expected one processor, or levels of x86-64 from low to high such as x86-64-v2,x86-64-v3, found '" +
+              levels + "' for target 'x86_64-unknown-linux-gnu'\n");
+  }
+  CHECK(errors_of("riscv64-linux-gnu", "rv64ifish")
+            .starts_with(
+                "error: expected a RISC-V processor's name or its extensions, such as rv64gcv, found 'rv64ifish'"));
+  CHECK(errors_of("riscv64-linux-gnu", "rv64imac") ==
+        "error: expected a RISC-V processor with floats of 64 bits (extension d), found 'generic-rv64'\n");
   Machine unknown;
   unknown.triple = "marvin-linux-gnu";
   CHECK(!codegen::emit(small_program(), unknown, codegen::Emit::object).ok());
