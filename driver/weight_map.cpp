@@ -161,10 +161,11 @@ Result<data::Tensors> WeightMap::apply(const Program& program, data::Tensors ten
   }
   for (const Rule& rule : rules_) {
     if (rule.ours == nothing || used.contains(&rule)) continue;
+    const bool is_known = std::find(wanted.begin(), wanted.end(), rule.ours) != wanted.end();
     wrong.push_back(diagnostic("bad-map", {},
                                fmt::format("'{}': model '{}' has no weight '{}' that an earlier rule has not placed",
                                            rule.text, program.name(), rule.ours),
-                               did_you_mean(rule.ours, wanted)));
+                               is_known ? std::vector<Note>{} : did_you_mean(rule.ours, wanted)));
   }
   if (!wrong.empty()) return wrong;
   if (wrong = add_rest(result, taken, tensors, path); !wrong.empty()) return wrong;

@@ -51,7 +51,9 @@ Diagnostics write_all(const std::vector<Output>& outputs) {
   }
   for (std::size_t i = 0; i < outputs.size() && wrong.empty(); ++i) {
     auto written = data::write_file(outputs[i].beside(), data::bytes_of_text(outputs[i].bytes));
-    if (!written) wrong.push_back({"unwritable-file", {}, data::to_string(written.error()), {}});
+    if (written) continue;
+    const data::Error error_there{outputs[i].path.string(), {}, written.error().message};
+    wrong.push_back({"unwritable-file", {}, data::to_string(error_there), {}});
   }
   for (const Output& output : outputs) {
     if (wrong.empty()) {

@@ -161,9 +161,9 @@ std::optional<std::string> check_booleans(const Entry& entry, std::span<const st
   return "tensor '" + entry.name + "': a bool is " + std::to_string(std::to_integer<int>(*wrong)) + ": expected 0 or 1";
 }
 
-Array array_of(Entry entry, std::span<const std::byte> held) {
-  if (!entry.type->decode) return {entry.dtype, std::move(entry.shape), Bytes(held.begin(), held.end())};
-  Array array = zeros(entry.dtype, std::move(entry.shape));
+Array array_of(const Entry& entry, std::span<const std::byte> held) {
+  if (!entry.type->decode) return {entry.dtype, entry.shape, Bytes(held.begin(), held.end())};
+  Array array = zeros(entry.dtype, entry.shape);
   entry.type->decode(held.data(), array.count(), array.bytes.data());
   return array;
 }
@@ -203,10 +203,10 @@ Expected<Tensors> parse_unnamed(std::span<const std::byte> bytes) {
     entries.push_back(*std::move(entry));
   }
   if (auto problem = check_layout(entries, elements.size())) return Error{{}, {}, *problem};
-  for (Entry& entry : entries) {
+  for (const Entry& entry : entries) {
     const auto held = elements.subspan(entry.begin, entry.end - entry.begin);
     if (auto problem = check_booleans(entry, held)) return Error{{}, {}, *problem};
-    tensors.arrays[entry.name] = array_of(std::move(entry), held);
+    tensors.arrays[entry.name] = array_of(entry, held);
   }
   return tensors;
 }

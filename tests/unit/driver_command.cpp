@@ -29,9 +29,7 @@ TEST_CASE("wrong usage: exit code 1, the reason on stderr, nothing on stdout") {
       {"m.descent", "error: there is no command 'm.descent'\nnote: to train it: descent train m.descent\n"},
       {"frobnicate",
        "error: there is no command 'frobnicate'\nnote: the commands are train, predict, convert, inspect, check, "
-       "bench, build, "
-       "fmt, doc; "
-       "`descent --help` says more\n"},
+       "bench, build, runtime, fmt, doc; `descent --help` says more\n"},
       {"train", "error: FILE is required\nnote: `descent train --help` shows its options\n"},
       {"train m.descent --epoch 3", "error: descent train has no option '--epoch'\nnote: did you mean '--epochs'?\n"},
       {"train m.descent --epochs=0",
@@ -298,7 +296,7 @@ TEST_CASE("inspect prints a stage that is accepted again") {
   CHECK(descent_in(folder, "train digits.txt").code == 1);
   const Outcome build = descent_in(folder, "build loop.txt -o digits.o");
   CHECK(build.code == 0);
-  CHECK(contains(build.out, "void digits_step(const DescentCall*)"));
+  CHECK(contains(build.out, " bytes, declared in digits.h; "));
   CHECK(read_text(folder.path("digits.o")).starts_with("\177ELF"));
 }
 

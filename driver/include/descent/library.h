@@ -20,21 +20,58 @@ inline constexpr Function zeros("zeros"), ones("ones"), constant("constant"), no
     glorot_uniform("glorot_uniform"), glorot_normal("glorot_normal"), he_uniform("he_uniform"), he_normal("he_normal");
 
 // Layers.
-inline constexpr Function linear("linear"), flatten("flatten"), transpose("transpose"), embedding("embedding"),
-    one_hot("one_hot"), layer_norm("layer_norm"), conv2d("conv2d"), max_pool2d("max_pool2d"),
-    mean_pool2d("mean_pool2d");
+inline constexpr Function linear("linear"), flatten("flatten"), merge("merge"), concatenate("concatenate"),
+    join_channels("join_channels"), transpose("transpose"), embedding("embedding"), one_hot("one_hot"),
+    dropout("dropout"), batch_norm("batch_norm"), batch_norm2d("batch_norm2d"), cumulative_sum("cumulative_sum");
 
-// Losses and metrics.
+// Convolutions.
+inline constexpr Function places("places"), reach("reach"), conv1d("conv1d"), conv2d("conv2d"), conv3d("conv3d"),
+    conv_transpose1d("conv_transpose1d"), conv_transpose2d("conv_transpose2d"), correlate1d("correlate1d"),
+    correlate_groups1d("correlate_groups1d"), correlate2d("correlate2d"), correlate_groups2d("correlate_groups2d"),
+    correlate3d("correlate3d"), correlate_groups3d("correlate_groups3d");
+
+// Pooling, up-sampling, padding.
+inline constexpr Function max_pool1d("max_pool1d"), max_pool2d("max_pool2d"), max_pool3d("max_pool3d"),
+    mean_pool1d("mean_pool1d"), mean_pool2d("mean_pool2d"), mean_pool3d("mean_pool3d"),
+    global_max_pool1d("global_max_pool1d"), global_max_pool2d("global_max_pool2d"),
+    global_mean_pool1d("global_mean_pool1d"), global_mean_pool2d("global_mean_pool2d"),
+    upsample_nearest2d("upsample_nearest2d"), upsample_bilinear2d("upsample_bilinear2d"), pad1d("pad1d"),
+    pad2d("pad2d"), reflect_pad2d("reflect_pad2d"), crop2d("crop2d");
+
+// Norms.
+inline constexpr Function layer_norm("layer_norm"), rms_norm("rms_norm"), group_norm("group_norm"),
+    residual_block("residual_block");
+
+// Attention.
+inline constexpr Function attention_scores("attention_scores"), causal_mask("causal_mask"),
+    padding_mask("padding_mask"), attend("attend"), split_heads("split_heads"), join_heads("join_heads"),
+    self_attention("self_attention"), masked_self_attention("masked_self_attention"),
+    cross_attention("cross_attention"), masked_cross_attention("masked_cross_attention"), feed_forward("feed_forward"),
+    encoder_block("encoder_block"), masked_encoder_block("masked_encoder_block"), decoder_block("decoder_block"),
+    masked_decoder_block("masked_decoder_block"), learned_positions("learned_positions"),
+    sinusoidal_positions("sinusoidal_positions"), rotary_positions("rotary_positions");
+
+// Losses.
 inline constexpr Function mean_squared_error("mean_squared_error"), half_squared_error("half_squared_error"),
     mean_absolute_error("mean_absolute_error"), binary_cross_entropy("binary_cross_entropy"),
     binary_cross_entropy_logits("binary_cross_entropy_logits"), categorical_cross_entropy("categorical_cross_entropy"),
-    cross_entropy("cross_entropy"), accuracy("accuracy"), binary_accuracy("binary_accuracy"), l1("l1"), l2("l2");
+    cross_entropy("cross_entropy"), smoothed_cross_entropy("smoothed_cross_entropy"),
+    weighted_cross_entropy("weighted_cross_entropy"), masked_cross_entropy("masked_cross_entropy"), huber("huber"),
+    hinge("hinge"), kl_divergence("kl_divergence"), cosine_similarity("cosine_similarity"),
+    cosine_distance("cosine_distance"), dice_loss("dice_loss"), l1("l1"), l2("l2");
+
+// Metrics.
+inline constexpr Function accuracy("accuracy"), binary_accuracy("binary_accuracy"), top_accuracy("top_accuracy"),
+    true_positives("true_positives"), false_positives("false_positives"), false_negatives("false_negatives"),
+    precision("precision"), recall("recall"), f1("f1"), iou("iou"), perplexity("perplexity");
 
 // Optimizers.
 inline constexpr Function sgd("sgd"), momentum("momentum"), nesterov("nesterov"), rmsprop("rmsprop"), adam("adam"),
-    adamw("adamw");
+    adamw("adamw"), adagrad("adagrad"), adadelta("adadelta"), adamax("adamax"), nadam("nadam"), radam("radam"),
+    lion("lion"), lamb("lamb");
 
 // Schedules.
-inline constexpr Function warm("warm"), step_decay("step_decay"), exponential("exponential"), cosine("cosine");
+inline constexpr Function warm("warm"), step_decay("step_decay"), exponential("exponential"), cosine("cosine"),
+    one_cycle("one_cycle"), polynomial("polynomial"), piecewise("piecewise"), cyclic("cyclic");
 
 }  // namespace descent::builder::library
