@@ -80,8 +80,7 @@ TEST_CASE("a map that leads nowhere says which rule") {
   std::vector<std::string> unturned = torch_map;
   unturned[0] = "hidden.linear.weight=body.0.weight";
   CHECK(contains(refusal(unturned), "'hidden.linear.weight' is f32[3, 4] in model 'm' but f32[4, 3] in '"));
-  CHECK(
-      contains(refusal(unturned), "note: transposed it fits: --map 'hidden.linear.weight=hidden.linear.weight^T'"));
+  CHECK(contains(refusal(unturned), "note: transposed it fits: --map 'hidden.linear.weight=hidden.linear.weight^T'"));
   CHECK(contains(refusal({torch_map.begin(), torch_map.end() - 1}), "holds 'norm.num_batches_tracked', which model"));
   for (const char* bad : {"=b", "a=", "a.*=b", "a=b.*", "a.*.*=b.*.*", "-=*.*", "a=^T"}) {
     CHECK(contains(refusal({bad}), "a map wants OURS=THEIRS"));

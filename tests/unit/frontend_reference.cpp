@@ -6,8 +6,8 @@
 //   descent error id=ID      a file that fails with ID and exactly the text of the `message` block that follows
 //   grammar                  the rules that stand above the parser's functions
 //
-// `test_frontend "[refresh]"` writes the messages anew. The README may also hold sh, console, c, cpp, cmake and text. Any
-// other tag, or none, is a failure.
+// `test_frontend "[refresh]"` writes the messages anew. The README may also hold sh, console, c, cpp, cmake and text.
+// Any other tag, or none, is a failure.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
