@@ -163,7 +163,10 @@ TEST_CASE("SIGINT and SIGTERM save, say how to go on, and end the process as the
           std::string(DESCENT_COMMAND) + " train m.descent --set 'rate=cosine(1e-2, warmup = 200)' --resume");
     const std::string log = read_text(folder.path("runs/it/log.jsonl"));
     CHECK(std::count(log.begin(), log.end(), '\n') == std::stoll(found[1]) - 1);
-    const std::string command = "cd '" + folder.path("") + "' && timeout -s KILL 1 " + found[3].str() + " >out.txt";
+    // Until it has said so, however long a start takes here.
+    const std::string command = "cd '" + folder.path("") + "' && { " + found[3].str() +
+                                " >out.txt & } && for i in $(seq 600); do grep -q '^goes on' out.txt && break; "
+                                "sleep 0.1; done; kill -KILL $!";
     (void)std::system(command.c_str());
     CHECK(contains(read_text(folder.path("out.txt")),
                    "goes on in epoch " + found[1].str() + "/2000000 after step " + found[2].str() + "\n"));
