@@ -80,8 +80,8 @@ TEST_CASE("layers: values and gradients equal PyTorch's") {
       CAPTURE(name);
       const Tensor reference = expected.tensor(name, exact[i].type);
       CHECK(reference.shape == exact[i].shape);
-      // The fixture is f32, and small gradients are what large terms leave.
-      CHECK(error_of(exact[i], reference) < 5e-7);
+      // One short gradient, that of a bias before a norm, differs by 2.8e-7; the others keep 2e-7.
+      CHECK(error_of(exact[i], reference) < (name.ends_with("short.fit.bias") ? 5e-7 : 2e-7));
       CHECK(error_of(rounded[i], reference) < 1e-5);
     }
   }
