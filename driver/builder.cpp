@@ -154,6 +154,19 @@ Train& Train::set(std::string_view setting, const Expression& value, Place at) {
   return *this;
 }
 
+Train& Train::optimizer(std::initializer_list<std::string_view> patterns, const Expression& call, Place at) {
+  std::vector<Expression> texts;
+  for (const std::string_view pattern : patterns) texts.push_back(text(pattern));
+  const MistakeRef wrong = mistake_in(texts);
+  const std::size_t known = model_->trains[block_].tree.settings.size();
+  if (wrong && !model_->accept(wrong, origin_of(at), "optimizer")) return *this;
+  set("optimizer", call, at);
+  std::vector<ast::Setting>& settings = model_->trains[block_].tree.settings;
+  if (settings.size() == known) return *this;
+  for (const std::string_view pattern : patterns) settings.back().patterns.push_back(identifier(pattern));
+  return *this;
+}
+
 Train& Train::data(std::string_view input, const Expression& source, Place at) {
   add_source(*model_, model_->trains[block_], "data", input, source, origin_of(at));
   return *this;

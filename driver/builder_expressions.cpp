@@ -237,6 +237,7 @@ Expression min(const Expression& a, const Expression& b) { return call("min", a,
 Expression stop_gradient(const Expression& a) { return call("stop_gradient", a); }
 Expression grad(const Expression& of, const Expression& by) { return call("grad", of, by); }
 Expression over_epoch(const Expression& a) { return call("over_epoch", a); }
+Expression over_parameters(const Expression& a) { return call("over_parameters", a); }
 
 Expression reduce(std::string_view combiner, const Over& over, const Expression& body) {
   ast::Reduction reduction{identifier(combiner), {}, tree_of(body)};

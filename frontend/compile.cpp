@@ -83,8 +83,9 @@ class Compiler {
   void build_init() {
     for (const StateInfo& parameter : reading_.parameters) result_.model.states.push_back(parameter.declaration);
     if (plan_) {
-      for (const StateInfo& parameter : reading_.parameters) {
-        if (!parameter.declaration.frozen) init_->declare_optimizer_states(parameter, plan_->optimization);
+      const std::vector<const OptimizerGroup*> groups = groups_of(*plan_, reading_.parameters, reporter_);
+      for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (groups[i]) init_->declare_optimizer_states(reading_.parameters[i], groups[i]->optimization);
       }
       for (const StateInfo& state : init_->optimizer_states()) result_.model.states.push_back(state.declaration);
       result_.rates = plan_->rates;
@@ -101,12 +102,10 @@ class Compiler {
     GraphBuilder& graph = elaborator.graph();
     const ValueId loss = total(graph, reading.losses);
     check_coverage(graph.graph(), loss, reading);
-    for (const StateInfo& parameter : reading.parameters) {
-      if (parameter.declaration.frozen || !reporter_.empty()) continue;
-      const TensorType type = parameter.declaration.type;
-      const std::string name = parameter.declaration.name + ".gradient";
-      const ValueId gradient = graph.add(Gradient{loss, parameter.value}, {type}, name, parameter.at)[0];
-      elaborator.optimize(parameter, gradient, plan_->optimization, sizes_);
+    elaborator.learn(reading.parameters, loss, plan_->clip ? &*plan_->clip : nullptr, sizes_);
+    const std::vector<const OptimizerGroup*> groups = groups_of(*plan_, reading.parameters, reporter_);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      if (groups[i] && reporter_.empty()) elaborator.optimize(reading.parameters[i], groups[i]->optimization, sizes_);
     }
     if (!reporter_.empty()) return;
     std::vector<Output> outputs;

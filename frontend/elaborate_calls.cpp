@@ -34,7 +34,7 @@ Operand Elaborator::unknown_function(const ast::Identifier& name) {
   for (const OpRow& entry : op_table()) {
     if (find_primitive(std::string(entry.name))) candidates.emplace_back(entry.name);
   }
-  for (const char* special : {"grad", "over_epoch", "uniform"}) candidates.emplace_back(special);
+  for (const char* special : {"grad", "over_epoch", "over_parameters", "uniform"}) candidates.emplace_back(special);
   if (ast::is_reduction(name.text)) return needs_brackets(name);
   return poison("unknown-function", name.at,
                 "unknown function " + quoted(name.text) + suggestion(name.text, candidates));
@@ -55,6 +55,7 @@ std::optional<Operand> Elaborator::special_call(const ast::Call& node, OpenSweep
   if (name == "grad") return gradient(node, at);
   if (name == "uniform") return uniform(node, elements, at);
   if (name == "over_epoch") return over_epoch(node, at);
+  if (name == "over_parameters") return over_parameters(node, at);
   return std::nullopt;
 }
 
@@ -75,6 +76,11 @@ Operand Elaborator::gradient(const ast::Call& node, const Span& at) {
   if (!x || !is_float(graph_->type(x->id).dtype)) {
     return poison("wrong-type", node.arguments[1].value->at,
                   "expected a tensor of f32 to take the gradient by, found " + describe(by));
+  }
+  if (is_from_outside(y->id)) {
+    return poison("gradient-of-outside", node.arguments[0].value->at,
+                  "expected a value that this block computes to take the gradient of, found one from outside; write "
+                  "grad(…) above the loop");
   }
   TensorType type = graph_->type(x->id);
   return {Whole{graph_->add(Gradient{y->id, x->id}, {std::move(type)}, hint_, origin(at))[0]}};

@@ -60,6 +60,12 @@ ValueId Elaborator::captured(ValueId value, std::size_t from) {
   return value;
 }
 
+bool Elaborator::is_from_outside(ValueId value) const {
+  if (level_ == 0) return false;
+  const auto& captures = loops_[level_ - 1]->captured;
+  return std::any_of(captures.begin(), captures.end(), [&](const auto& capture) { return capture.second == value; });
+}
+
 // What a name given `from` levels deep means here.
 Operand Elaborator::imported(const Operand& operand, std::size_t from) {
   if (from == level_ || operand.get<Integer>() || operand.get<Batch>() || constant(operand)) return operand;

@@ -129,7 +129,7 @@ class Elaborator {
   ModelReading read_model(const std::vector<Integer>& sizes);
   void read_formula(const Formula& formula, const std::vector<Integer>& sizes);
 
-  // elaborate_optimizer.cpp
+  // elaborate_learning.cpp
   // An argument of an optimizer: its name, its expression, and which literals in it are inputs.
   struct RateExpression {
     std::string argument;
@@ -143,8 +143,10 @@ class Elaborator {
     std::vector<RateExpression> arguments;  // given and default
     RateNames rates;
   };
-  void optimize(const StateInfo& parameter, ValueId gradient, const Optimization& optimization,
-                const std::vector<Integer>& sizes);
+  // What is learnt by the loss, before `optimize`. `clip`, if any, gives each gradient anew.
+  void learn(const std::vector<StateInfo>& parameters, ValueId loss, const Optimization* clip,
+             const std::vector<Integer>& sizes);
+  void optimize(const StateInfo& parameter, const Optimization& optimization, const std::vector<Integer>& sizes);
   std::size_t open_turns(const StateInfo& parameter, const ast::Function& optimizer);
   // Only the optimizer's states, for the entry init.
   void declare_optimizer_states(const StateInfo& parameter, const Optimization& optimization);
@@ -243,6 +245,17 @@ class Elaborator {
   Operand needs_brackets(const ast::Identifier& reduction);
   Operand gradient(const ast::Call& call, const Span& at);
   Operand over_epoch(const ast::Call& call, const Span& at);
+
+  // elaborate_learning.cpp
+  using Numbers = std::vector<std::pair<std::string, Operand>>;
+  Numbers numbers_of(const Optimization& optimization, const std::vector<Integer>& sizes);
+  bool bind_learner(const ast::Function& function, const StateInfo& parameter, ValueId gradient, std::size_t turns,
+                    const Numbers& numbers, const Span& at);
+  ValueId gradient_of(const StateInfo& parameter);
+  ValueId raw_gradient_of(const StateInfo& parameter);
+  Operand clipped(const StateInfo& parameter, const Optimization& clip, const Numbers& numbers);
+  Operand over_parameters(const ast::Call& call, const Span& at);
+  Operand close_turns(std::size_t turns, Operand value, const Span& at);
   Operand call_function(const ast::Function& function, const ast::Call& call, OpenSweep* elements, const Span& at);
   // An argument as given: no value where the default stands.
   struct Argument {
@@ -322,6 +335,7 @@ class Elaborator {
   ValueId captured(ValueId value, std::size_t from);
   Operand imported(const Operand& operand, std::size_t from);
   Extent extent_of(AxisId axis, const OpenSweep& sweep) const;
+  bool is_from_outside(ValueId value) const;
   Shape stacking() const;
   Operand state_here(ValueId state, std::size_t stacked);
 
@@ -345,6 +359,16 @@ class Elaborator {
   std::map<std::string, Operand> clock_;  // step and steps, while training
   const RateNames* rates_ = nullptr;
   const Formula* formula_ = nullptr;  // a metric's formula being read
+  // While training: what is learnt, and the numbers of the optimizer or clip being read.
+  struct Learning {
+    std::vector<StateInfo> parameters;
+    ValueId loss = -1;
+    std::map<std::string, ValueId> clipped;  // by the parameter's path
+    const Optimization* reading = nullptr;
+    Numbers numbers;
+    std::map<std::pair<const ast::Call*, const Optimization*>, ValueId> totals;  // of over_parameters
+  };
+  std::optional<Learning> learning_;
   std::size_t errors_ = 0;
   Span failed_call_;  // where the library was called when it last had a mistake to tell
   std::int64_t nodes_ = 0;

@@ -6,6 +6,7 @@
 
 #include "frontend/parser.h"
 #include "ir/match.h"
+#include "ir/stack.h"
 
 namespace descent::frontend {
 
@@ -40,15 +41,17 @@ class TrainReader {
     plan_.block.model = train.model.text;
     plan_.block.at = train.name.at;
     for (const ast::Setting& setting : train.settings) read(setting);
-    if (!plan_.optimization.function && reporter_.size() == errors) {
+    if (plan_.groups.empty() && reporter_.size() == errors) {
       reporter_.error("no-optimizer", train.name.at,
                       "expected an optimizer in train block " + quoted(train.name.text) + ": optimizer = adam()");
     }
     for (const Override& override : overrides) apply(override);
     if (reporter_.size() != errors) return std::nullopt;
-    for (const auto& argument : plan_.optimization.arguments) {
-      name_rates(*argument.value, argument.argument, argument.argument);
+    for (OptimizerGroup& group : plan_.groups) {
+      const std::string of = group.patterns.empty() ? "" : group.patterns[0].text + ".";
+      name_rates(group.optimization, of);
     }
+    if (plan_.clip) name_rates(*plan_.clip, "clip.");
     for (const auto& [override, value] : rate_overrides_) set_rate(*override, *value);
     if (reporter_.size() != errors) return std::nullopt;
     return std::move(plan_);
@@ -61,7 +64,7 @@ class TrainReader {
     const ast::Identifier& key = setting.keys[0];
     const bool joint = setting.keys.size() == 2 && key.text == "data" && setting.keys[1].text == "test";
     for (const ast::Identifier& one : setting.keys) {
-      if (!seen_.insert(one.text).second && setting.patterns.empty()) {
+      if (setting.patterns.empty() && !seen_.insert(one.text).second) {
         return reporter_.error("duplicate-setting", one.at, "setting " + quoted(one.text) + " is given twice");
       }
     }
@@ -76,20 +79,17 @@ class TrainReader {
           "unknown-setting", key.at,
           "expected " + quoted(key.text) + " = value, found a block" + suggestion(key.text, {"data", "test"}));
     } else if (key.text == "optimizer") {
-      if (!setting.patterns.empty()) {
-        return not_supported(setting.patterns[0].at, "groups of parameters", "write one optimizer for all");
+      if (auto read = read_learner(*setting.value, ast::Function::Kind::optimizer)) {
+        plan_.groups.push_back({setting.patterns, std::move(*read)});
       }
-      read_optimizer(*setting.value);
+    } else if (!setting.patterns.empty()) {
+      reporter_.error("unknown-setting", setting.patterns[0].at, "expected patterns behind 'optimizer' only");
     } else if (key.text == "clip") {
-      not_supported(key.at, "clipping", "choose a smaller rate");
+      plan_.clip = read_learner(*setting.value, ast::Function::Kind::function);
     } else if (!read_value(key.text, *setting.value)) {
       reporter_.error("unknown-setting", key.at,
                       "unknown setting " + quoted(key.text) + suggestion(key.text, setting_names));
     }
-  }
-
-  void not_supported(const Span& at, const std::string& what, const std::string& instead) {
-    reporter_.error("not-supported", at, "not supported yet: " + what + "; instead " + instead);
   }
 
   // Whether there is a setting of that name with a plain value.
@@ -181,30 +181,52 @@ class TrainReader {
 
   // -- the optimizer -------------------------------------------------------------------------------------------------
 
-  void read_optimizer(const ast::Expression& value) {
+  // An optimizer with its arguments, or a function of gradients: `adam(rate = 1e-3)`, `global_norm(1.0)`.
+  std::optional<Elaborator::Optimization> read_learner(const ast::Expression& value, ast::Function::Kind kind) {
+    const bool optimizes = kind == ast::Function::Kind::optimizer;
     const auto* call = std::get_if<ast::Call>(&value.node);
-    if (!call) return reporter_.error("wrong-setting", value.at, "expected an optimizer with its arguments: adam()");
+    if (!call) {
+      reporter_.error("wrong-setting", value.at,
+                      optimizes ? "expected an optimizer with its arguments: adam()"
+                                : "expected a function of gradients with its arguments: global_norm(1.0)");
+      return std::nullopt;
+    }
     const std::string& name = call->function.text;
-    const auto kind = ast::Function::Kind::optimizer;
     const ast::Function* function = program_.find(kind, name, call->function.at);
     if (!function) {
-      return reporter_.error("unknown-optimizer", call->function.at,
-                             "unknown optimizer " + quoted(name) + suggestion(name, program_.names(kind)));
+      const std::string hint = suggestion(name, program_.names(kind));
+      if (optimizes) {
+        reporter_.error("unknown-optimizer", call->function.at, "unknown optimizer " + quoted(name) + hint);
+      } else {
+        reporter_.error("unknown-function", call->function.at, "unknown function " + quoted(name) + hint);
+      }
+      return std::nullopt;
     }
-    if (function->parameters.size() < 2) {
-      return reporter_.error("bad-optimizer", function->name.at,
-                             "expected the parameter and its gradient as the first two of optimizer " + quoted(name));
+    const std::size_t given = optimizes ? 2 : 1;  // by whoever trains: the parameter and its gradient, or this alone
+    const auto takes_numbers = [](const ast::Parameter& parameter) {
+      return !parameter.type || parameter.type->element.text == "size";
+    };
+    const bool fits = function->parameters.size() >= given &&
+                      std::all_of(function->parameters.begin() + static_cast<std::ptrdiff_t>(given),
+                                  function->parameters.end(), takes_numbers) &&
+                      (optimizes || !takes_numbers(function->parameters[0]));
+    if (!fits) {
+      reporter_.error("bad-optimizer", function->name.at,
+                      optimizes
+                          ? "expected the parameter and its gradient as the first two of optimizer " + quoted(name) +
+                                ", and numbers behind"
+                          : "expected a gradient first in " + quoted(name) + ", g : f32[...], and numbers behind");
+      return std::nullopt;
     }
-    const auto matched = values_.match_arguments(*function, call->arguments, 2, value.at);
-    if (!matched) return;
-    plan_.optimization.function = function;
-    plan_.optimization.at = value.at;
-    for (std::size_t i = 2; i < function->parameters.size(); ++i) {
+    const auto matched = values_.match_arguments(*function, call->arguments, given, value.at);
+    if (!matched) return std::nullopt;
+    Elaborator::Optimization read{function, value.at, {}, {}};
+    for (std::size_t i = given; i < function->parameters.size(); ++i) {
       const ast::Parameter& parameter = function->parameters[i];
-      const ast::Expression* given = (*matched)[i];
-      plan_.optimization.arguments.push_back(
-          {parameter.name.text, given ? argument_of(*call, given) : parameter.otherwise});
+      const ast::Expression* one = (*matched)[i];
+      read.arguments.push_back({parameter.name.text, one ? argument_of(*call, one) : parameter.otherwise});
     }
+    return read;
   }
 
   static ast::ExpressionRef argument_of(const ast::Call& call, const ast::Expression* value) {
@@ -224,8 +246,9 @@ class TrainReader {
     }
     const ast::ExpressionRef value = parse_override(override, reporter_);
     if (!value || read_value(override.name, *value)) return;
-    for (auto& argument : plan_.optimization.arguments) {
-      if (argument.argument == override.name) {
+    if (Elaborator::Optimization* optimization = plan_.groups.empty() ? nullptr : &plan_.groups[0].optimization) {
+      for (auto& argument : optimization->arguments) {
+        if (argument.argument != override.name || !plan_.groups[0].patterns.empty()) continue;
         argument.value = value;
         return;
       }
@@ -246,7 +269,10 @@ class TrainReader {
       return;
     }
     std::vector<std::string> candidates = {"batch", "epochs", "seed", "report", "shuffle", "weights"};
-    for (const auto& argument : plan_.optimization.arguments) candidates.push_back(argument.argument);
+    for (const OptimizerGroup& group : plan_.groups) {
+      if (!group.patterns.empty()) continue;
+      for (const auto& argument : group.optimization.arguments) candidates.push_back(argument.argument);
+    }
     for (const Rate& rate : plan_.rates) candidates.push_back(rate.name);
     for (const ast::Parameter& size : program_.model()->parameters) candidates.push_back(size.name.text);
     reporter_.error("unknown-setting", place_of(override),
@@ -257,6 +283,17 @@ class TrainReader {
   // -- rates ---------------------------------------------------------------------------------------------------------
   // Every literal in an argument becomes an input of the step: named after the argument when it is the whole of it,
   // `rate.peak` when it is an argument of a call in it, else `rate.1`, `rate.2`, …
+
+  void name_rates(Elaborator::Optimization& optimization, const std::string& of) {
+    naming_ = &optimization;
+    const std::vector<ast::Parameter>& parameters = optimization.function->parameters;
+    for (const auto& argument : optimization.arguments) {
+      const bool is_size = std::any_of(parameters.begin(), parameters.end(), [&](const ast::Parameter& parameter) {
+        return parameter.type && parameter.name.text == argument.argument;
+      });
+      if (!is_size) name_rates(*argument.value, of + argument.argument, of + argument.argument);
+    }
+  }
 
   void name_rates(const ast::Expression& expression, const std::string& name, const std::string& prefix) {
     if (const std::optional<double> value = literal(expression)) return add_rate(expression, name, *value);
@@ -309,10 +346,10 @@ class TrainReader {
     };
     while (taken()) name = counted(name);
     if (std::find(inputs_.begin(), inputs_.end(), name) != inputs_.end()) {
-      reporter_.error("reserved-name", plan_.optimization.at,
+      reporter_.error("reserved-name", naming_->at,
                       "input " + quoted(name) + " of the model has the name of an argument of the optimizer");
     }
-    plan_.optimization.rates[&expression] = name;
+    naming_->rates[&expression] = name;
     plan_.rates.push_back({std::move(name), value});
   }
 
@@ -329,9 +366,51 @@ class TrainReader {
   Reporter& reporter_;
   Elaborator values_;
   TrainPlan plan_;
+  Elaborator::Optimization* naming_ = nullptr;  // whose rates get their names
   std::set<std::string> seen_;
   std::vector<std::pair<const Override*, ast::ExpressionRef>> rate_overrides_;  // wait until rates have names
 };
+
+// `*` stands for any letters.
+bool matches(std::string_view pattern, std::string_view name) {
+  std::size_t at = 0, star = std::string_view::npos, resume = 0, p = 0;
+  while (at < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = at;
+    } else if (p < pattern.size() && pattern[p] == name[at]) {
+      ++p;
+      ++at;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      at = ++resume;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+void report_unmatched(const ast::Identifier& pattern, const std::vector<StateInfo>& parameters, Reporter& reporter) {
+  std::vector<std::string> names;
+  for (const StateInfo& parameter : parameters) {
+    const StateDeclaration& declared = parameter.declaration;
+    if (declared.frozen) continue;
+    names.push_back(declared.name);
+    for (std::size_t dot = declared.name.find('.'); dot != std::string::npos; dot = declared.name.find('.', dot + 1)) {
+      names.push_back("*" + declared.name.substr(dot));
+    }
+    if (stacked_axes(declared.name) == 0 || descent::count(declared.type.shape, 1) == 0) continue;
+    for (const std::string& part : part_names(declared.name, declared.type.shape)) {
+      if (!matches(pattern.text, part)) continue;
+      return reporter.error("unmatched-pattern", pattern.at,
+                            "the turns of a repeat have one optimizer: expected a pattern that matches all of " +
+                                quoted(declared.name) + ", found " + quoted(pattern.text));
+    }
+  }
+  reporter.error("unmatched-pattern", pattern.at,
+                 "no trained parameter has a path like " + quoted(pattern.text) + suggestion(pattern.text, names));
+}
 
 const Override* find_override(const std::vector<Override>& overrides, const std::string& name) {
   const auto found = std::find_if(overrides.rbegin(), overrides.rend(), [&](const auto& o) { return o.name == name; });
@@ -383,6 +462,32 @@ std::vector<Integer> read_sizes(const Program& program, const ast::Train* train,
                        [&](const ast::Parameter& parameter) { return parameter.name.text == override.name; });
   });
   return sizes;
+}
+
+std::vector<const OptimizerGroup*> groups_of(const TrainPlan& plan, const std::vector<StateInfo>& parameters,
+                                             Reporter& reporter) {
+  std::vector<const OptimizerGroup*> groups(parameters.size(), nullptr);
+  for (const OptimizerGroup& group : plan.groups) {
+    for (std::size_t i = 0; group.patterns.empty() && i < parameters.size(); ++i) {
+      if (!parameters[i].declaration.frozen) groups[i] = &group;
+    }
+    for (const ast::Identifier& pattern : group.patterns) {
+      bool matched = false;
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (parameters[i].declaration.frozen || !matches(pattern.text, parameters[i].declaration.name)) continue;
+        matched = true;
+        groups[i] = &group;
+      }
+      if (!matched) report_unmatched(pattern, parameters, reporter);
+    }
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (groups[i] || parameters[i].declaration.frozen) continue;
+    reporter.error("no-optimizer", parameters[i].at,
+                   "no optimizer's pattern matches parameter " + quoted(parameters[i].declaration.name) +
+                       "; write optimizer = … for all others");
+  }
+  return groups;
 }
 
 std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const std::vector<Integer>& sizes,

@@ -10,11 +10,23 @@
 
 namespace descent::frontend {
 
+// `optimizer "*.bias" = …`: for the parameters whose path one of the patterns matches; without patterns for all.
+struct OptimizerGroup {
+  std::vector<ast::Identifier> patterns;
+  Elaborator::Optimization optimization;
+};
+
 struct TrainPlan {
   TrainBlock block;
-  Elaborator::Optimization optimization;
+  std::vector<OptimizerGroup> groups;            // the last that matches a parameter is the parameter's
+  std::optional<Elaborator::Optimization> clip;  // what becomes of every gradient first
   std::vector<Rate> rates;
 };
+
+// The group of each parameter, in order; null for frozen ones. Reports parameters without one, and patterns that match
+// nothing.
+std::vector<const OptimizerGroup*> groups_of(const TrainPlan& plan, const std::vector<StateInfo>& parameters,
+                                             Reporter& reporter);
 
 // The model's sizes: `--set` first, then the train block's arguments, then defaults. Takes the overrides it uses.
 std::vector<Integer> read_sizes(const Program& program, const ast::Train* train, std::vector<Override>& overrides,

@@ -21,6 +21,7 @@ ConstructedMistake mistakes_of_a_builder() {
             model.let("q", call("linear(", y));
             model.let("r", sum({y + 1}, y));
             model.train("fit").data("x", call("csv", text("\"")));
+            model.train("more").optimizer({"a\nb"}, call("sgd"));
             model.output("never");
             const Result<Program> program = compile(model);
             return program ? Diagnostics{} : program.errors();

@@ -112,7 +112,9 @@ Builder small_model() {
       .epochs(2)
       .seed(3)
       .set("shuffle", false)
+      .clip(call("global_norm", 1.5))
       .optimizer(call("adam", {"rate", call("cosine", 1e-2, {"warmup", 4})}))
+      .optimizer({"*.bias", "weight"}, call("sgd", 0.1))
       .data("x", call("csv", text("t.csv"), {"columns", text("a, b")}))
       .data("label", call("npy", text("l.npy")))
       .test("x", call("npy", text("x.npy")));
@@ -157,7 +159,9 @@ train fit = small() {
   epochs = 2
   seed = 3
   shuffle = false
+  clip = global_norm(1.5)
   optimizer = adam(rate = cosine(0.01, warmup = 4))
+  optimizer "*.bias", "weight" = sgd(0.1)
   data {
     x = csv("t.csv", columns = "a, b")
     label = npy("l.npy")

@@ -5,45 +5,13 @@
 #include <map>
 #include <numeric>
 
-#include "frontend/frontend.h"
-#include "ir/match.h"
+#include "tests/support/evaluated_model.h"
 #include "tests/support/text_file.h"
 
 using namespace descent;
+using namespace descent::test;
 
 namespace {
-
-using Numbers = std::vector<double>;
-using Tensors = std::unordered_map<std::string, Tensor>;
-
-frontend::Compilation compile(const std::string& text) {
-  auto compiled = frontend::compile(std::make_shared<const Source>(Source{"test.descent", text}), {});
-  if (!compiled) FAIL(text << render(compiled.errors()));
-  CHECK(render(verify(compiled->model)) == "");
-  return *compiled;
-}
-
-Tensor tensor(DType type, std::vector<std::int64_t> shape, Numbers data) {
-  return {{type, Shape(shape.begin(), shape.end()), {}}, std::move(shape), std::move(data)};
-}
-
-Evaluation run(const Graph& graph, std::int64_t batch, const Tensors& inputs, const Tensors& states = {}) {
-  auto result = evaluate(graph, batch, inputs, states);
-  if (!result) FAIL(print(graph) << render(result.errors()));
-  return *result;
-}
-
-void check_close(const Numbers& found, const Numbers& expected, double tolerance = 1e-6) {
-  REQUIRE(found.size() == expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    INFO(i);
-    if (std::isnan(expected[i])) {
-      CHECK(std::isnan(found[i]));
-    } else {
-      CHECK(found[i] == Approx(expected[i]).epsilon(tolerance).margin(tolerance));
-    }
-  }
-}
 
 const Numbers points = {-30, -3, -1, -0.5, 0, 0.25, 1, 4, 30, std::nan("")};
 const std::int64_t rows = 3;
@@ -252,114 +220,6 @@ TEST_CASE("windows slide, tiles pool, images flatten") {
   check_close(result.outputs[3].data, image);
 }
 
-namespace {
-
-// The step with each gradient as an input, so that an optimizer is seen alone.
-Graph with_given_gradients(const Graph& step) {
-  GraphBuilder builder("step");
-  std::vector<ValueId> to(step.values.size(), -1);
-  for (std::size_t node = 0; node < step.nodes.size(); ++node) {
-    if (std::holds_alternative<Gradient>(step.nodes[node].op)) {
-      const ValueId result = step.nodes[node].results[0];
-      to[static_cast<std::size_t>(result)] = builder.input("gradient", step.type(result));
-    } else {
-      copy_node(builder, step, static_cast<NodeId>(node), to);
-    }
-  }
-  for (const Output& output : step.outputs) builder.output(output.kind, output.name, copy_of(to, output.value));
-  return std::move(builder).finish();
-}
-
-// w after each of three steps from w = 1 with gradients 0.5, -2, 0.1 (of w[0]) and `steps` = 10.
-Numbers train(const std::string& optimizer) {
-  const auto compiled = compile(
-      "model m() {\n param w : f32[1] ~ ones\n input x : f32[batch]\n loss e = mean[b](x[b] * w[0])\n}\n"
-      "train t = m() {\n optimizer = " +
-      optimizer + "\n}\n");
-  const Graph graph = with_given_gradients(*compiled.model.entry("step"));
-  Tensors states;
-  for (const auto& [name, value] :
-       run(*compiled.model.entry("init"), 1, {{"seed", tensor(DType::i32, {}, {1})}}).updates) {
-    states[name] = value;
-  }
-  Numbers weights;
-  for (const double gradient : {0.5, -2.0, 0.1}) {
-    Tensors inputs = {{"x", tensor(DType::f32, {1}, {0})},
-                      {"step", tensor(DType::i32, {}, {static_cast<double>(weights.size() + 1)})},
-                      {"steps", tensor(DType::i32, {}, {10})},
-                      {"seed", tensor(DType::i32, {}, {1})},
-                      {"gradient", tensor(DType::f32, {1}, {gradient})}};
-    for (const frontend::Rate& rate : compiled.rates) inputs[rate.name] = tensor(DType::f64, {}, {rate.value});
-    for (const auto& [name, value] : run(graph, 1, inputs, states).updates) states[name] = value;
-    weights.push_back(states.at("w").data[0]);
-  }
-  return weights;
-}
-
-// The same by a function w, g, step → w.
-Numbers by_hand(const std::function<double(double, double, int)>& update) {
-  Numbers weights;
-  double w = 1;
-  for (const double gradient : {0.5, -2.0, 0.1}) {
-    w = update(w, gradient, static_cast<int>(weights.size()) + 1);
-    weights.push_back(w);
-  }
-  return weights;
-}
-
-}  // namespace
-
-TEST_CASE("optimizers take PyTorch's steps") {
-  check_close(train("sgd(0.1)"), by_hand([](double w, double g, int) { return w - 0.1 * g; }));
-  double v = 0;
-  check_close(train("momentum(0.1)"), by_hand([&](double w, double g, int) { return w - 0.1 * (v = 0.9 * v + g); }));
-  v = 0;
-  check_close(train("nesterov(0.1)"), by_hand([&](double w, double g, int) {
-                v = 0.9 * v + g;
-                return w - 0.1 * (g + 0.9 * v);
-              }));
-  v = 0;
-  check_close(train("rmsprop(0.1)"), by_hand([&](double w, double g, int) {
-                v = 0.99 * v + 0.01 * g * g;
-                return w - 0.1 * g / (std::sqrt(v) + 1e-8);
-              }));
-  for (const double decay : {0.0, 0.01}) {
-    v = 0;
-    double m = 0;
-    const auto adam = [&](double w, double g, int step) {
-      m = 0.9 * m + 0.1 * g;
-      v = 0.999 * v + 0.001 * g * g;
-      const double first = m / (1 - std::pow(0.9, step));
-      const double second = v / (1 - std::pow(0.999, step));
-      return w - 0.1 * decay * w - 0.1 * first / (std::sqrt(second) + 1e-8);
-    };
-    check_close(train(decay == 0 ? "adam(0.1)" : "adamw(0.1)"), by_hand(adam));
-  }
-}
-
-TEST_CASE("schedules follow the step") {
-  const auto rates = [](const std::string& schedule) {
-    const Numbers weights = train("sgd(" + schedule + ")");
-    return Numbers{(1 - weights[0]) / 0.5, (weights[0] - weights[1]) / -2.0, (weights[1] - weights[2]) / 0.1};
-  };
-  check_close(rates("constant(0.3)"), {0.3, 0.3, 0.3});
-  check_close(rates("warm(0.3, 3)"), {0.1, 0.2, 0.3});
-  check_close(rates("step_decay(0.8, 2, 0.5)"), {0.8, 0.8, 0.4});
-  check_close(rates("exponential(0.8, 2, 0.25)"), {0.8, 0.4, 0.2});
-  check_close(rates("exponential(0.8, 2, 0.25, warmup = 2)"), {0.4, 0.4, 0.2});
-  const auto wave = [](double part) { return 0.5 * (1 + std::cos(M_PI * part)); };
-  // PyTorch's OneCycleLR, PolynomialLR and CyclicLR.
-  check_close(rates("one_cycle(0.8)"), {0.032, 0.416, 0.8});
-  check_close(rates("one_cycle(0.8, rise = 0.15)"), {0.032, 0.7931892671, 0.7400870939});
-  check_close(rates("polynomial(0.8, 2)"), {0.8, 0.648, 0.512});
-  check_close(rates("polynomial(0.8, 2, floor = 0.3, warmup = 2)"), {0.4, 0.3 + 0.5 * 0.81, 0.3 + 0.5 * 0.64});
-  check_close(rates("cyclic(0.1, 0.7, 2)"), {0.1, 0.4, 0.7});
-  check_close(rates("piecewise(0.3, 1, piecewise(0.2, 2, 0.1))"), {0.3, 0.2, 0.1});
-  check_close(rates("cosine(1)"), {wave(0.1), wave(0.2), wave(0.3)});
-  check_close(rates("cosine(1, warmup = 2)"), {0.5, wave(0), wave(1 / 8.0)});
-  check_close(rates("2 * cosine(1, floor = 0.5) - 1"), {wave(0.1), wave(0.2), wave(0.3)});
-}
-
 TEST_CASE("batch norm takes the rows' statistics while training and running means afterwards") {
   const auto compiled = compile(
       "model m() {\n input x : f32[batch, 4]\n input p : f32[batch, 4, 2, 1]\n y = batch_norm(x)\n"
@@ -375,7 +235,10 @@ TEST_CASE("batch norm takes the rows' statistics while training and running mean
   Tensors inputs = {{"x", tensor(DType::f32, {3, 4}, table_x)}, {"p", tensor(DType::f32, {3, 4, 2, 1}, images)}};
   for (const char* name : {"step", "steps", "seed"}) inputs[name] = tensor(DType::i32, {}, {1});
   for (const frontend::Rate& rate : compiled.rates) inputs[rate.name] = tensor(DType::f64, {}, {rate.value});
-  inputs["gradient"] = tensor(DType::f32, {4}, Numbers(4, 0.0));
+  for (const char* name :
+       {"y.batch_norm.scale", "y.batch_norm.shift", "z.batch_norm2d.scale", "z.batch_norm2d.shift"}) {
+    inputs[std::string("gradient.") + name] = tensor(DType::f32, {4}, Numbers(4, 0.0));
+  }
   const Graph learning = with_given_gradients(*compiled.model.entry("step"));
   for (const auto& [name, value] : run(learning, 3, inputs, states).updates) states[name] = value;
   for (const auto& [path, data, stride, count] :
@@ -411,7 +274,7 @@ TEST_CASE("dropout leaves out while training only, by a site of its own") {
   const Tensors states = {{"w", tensor(DType::f32, {1}, {1})}};
   Tensors inputs = {{"x", tensor(DType::f32, {8, 1000}, Numbers(8000, 1.0))}};
   CHECK(run(*compiled.model.entry("predict"), 8, inputs, states).outputs[0].data == Numbers(8000, 1.0));
-  inputs["gradient"] = tensor(DType::f32, {1}, {0});
+  inputs["gradient.w"] = tensor(DType::f32, {1}, {0});
   for (const frontend::Rate& rate : compiled.rates) inputs[rate.name] = tensor(DType::f64, {}, {rate.value});
   Numbers kept;
   for (const double step : {1.0, 2.0}) {
@@ -519,6 +382,7 @@ TEST_CASE("initial values have the stated spread") {
 
 TEST_CASE("every function and optimizer of the library stands in these tests") {
   const std::string text = test::read_text(DESCENT_SOURCE_DIR "/tests/unit/frontend_library.cpp") +
+                           test::read_text(DESCENT_SOURCE_DIR "/tests/unit/frontend_learning.cpp") +
                            test::read_text(DESCENT_SOURCE_DIR "/tests/support/library_cases.cpp") +
                            test::read_text(DESCENT_SOURCE_DIR "/tests/unit/library_functions.cpp");
   for (const SourceRef& source : frontend::standard_library()) {

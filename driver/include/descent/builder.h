@@ -262,6 +262,7 @@ Expression min(const Expression& a, const Expression& b);
 Expression stop_gradient(const Expression& a);
 Expression grad(const Expression& of, const Expression& by);
 Expression over_epoch(const Expression& a);
+Expression over_parameters(const Expression& a);
 
 // Reductions: sum(k, x(i, k) * w(k, j)), max({r < 2, s < 2}, …), mean(leading, x(leading)).
 Expression reduce(std::string_view combiner, const Over& over, const Expression& body);
@@ -351,6 +352,10 @@ class Train {
   Train& epochs(std::int64_t count, Place at = Place::current()) { return set("epochs", count, at); }
   Train& seed(std::int64_t seed, Place at = Place::current()) { return set("seed", seed, at); }
   Train& optimizer(const Expression& call, Place at = Place::current()) { return set("optimizer", call, at); }
+  // For the parameters whose path one of the patterns matches: optimizer({"*.bias", "*.scale"}, call("adam")).
+  Train& optimizer(std::initializer_list<std::string_view> patterns, const Expression& call,
+                   Place at = Place::current());
+  Train& clip(const Expression& call, Place at = Place::current()) { return set("clip", call, at); }
   // Any other, by its name: set("shuffle", false).
   Train& set(std::string_view setting, const Expression& value, Place at = Place::current());
   // Where an input comes from when `Training` reads it: data("x", call("csv", text("xor.csv"), {"columns",

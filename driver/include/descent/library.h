@@ -70,6 +70,9 @@ inline constexpr Function sgd("sgd"), momentum("momentum"), nesterov("nesterov")
     adamw("adamw"), adagrad("adagrad"), adadelta("adadelta"), adamax("adamax"), nadam("nadam"), radam("radam"),
     lion("lion"), lamb("lamb");
 
+// Clips.
+inline constexpr Function global_norm("global_norm"), by_norm("by_norm"), by_value("by_value");
+
 // Schedules.
 inline constexpr Function warm("warm"), step_decay("step_decay"), exponential("exponential"), cosine("cosine"),
     one_cycle("one_cycle"), polynomial("polynomial"), piecewise("piecewise"), cyclic("cyclic");
