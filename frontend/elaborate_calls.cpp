@@ -124,6 +124,9 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
   }
   push_frame(&function, at, path);
   frame().elements = elements;
+  // The caller's indices are no names of the function, whose parameters may be called alike.
+  std::map<std::string, AxisId> indices;
+  if (elements) indices.swap(elements->indices);
   Operand result{Poison{}};
   if (good && bind_arguments(function, arguments) && expect_results(function)) {
     run(function.body);
@@ -135,6 +138,7 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
       error("no-return", function.name.at, "expected a return in function " + quoted(function.name.text));
     }
   }
+  if (elements) indices.swap(elements->indices);
   frames_.pop_back();
   hint_ = hint;
   return result;

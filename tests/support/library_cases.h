@@ -13,7 +13,8 @@ namespace descent::test {
 struct LibraryCase {
   std::string name;                 // in the fixture
   std::vector<std::string> inputs;  // "x : f32[batch, 3]"
-  std::string expression;           // of the inputs
+  std::string expression;           // of the inputs, and of what the lines above it define
+  std::vector<std::string> above = {};
 };
 const std::vector<LibraryCase>& library_cases();
 

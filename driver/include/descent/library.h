@@ -24,6 +24,12 @@ inline constexpr Function linear("linear"), flatten("flatten"), merge("merge"), 
     join_channels("join_channels"), transpose("transpose"), embedding("embedding"), one_hot("one_hot"),
     dropout("dropout"), batch_norm("batch_norm"), batch_norm2d("batch_norm2d"), cumulative_sum("cumulative_sum");
 
+// Recurrent layers.
+inline constexpr Function rnn("rnn"), gru("gru"), lstm("lstm"), lstm_from("lstm_from"), open_memory("open_memory"),
+    bidirectional_lstm("bidirectional_lstm"), masked_bidirectional_lstm("masked_bidirectional_lstm"),
+    reversed("reversed"), masked_reversed("masked_reversed"), last_place("last_place"),
+    luong_attention("luong_attention");
+
 // Convolutions.
 inline constexpr Function places("places"), reach("reach"), conv1d("conv1d"), conv2d("conv2d"), conv3d("conv3d"),
     conv_transpose1d("conv_transpose1d"), conv_transpose2d("conv_transpose2d"), correlate1d("correlate1d"),
@@ -58,12 +64,14 @@ inline constexpr Function mean_squared_error("mean_squared_error"), half_squared
     cross_entropy("cross_entropy"), smoothed_cross_entropy("smoothed_cross_entropy"),
     weighted_cross_entropy("weighted_cross_entropy"), masked_cross_entropy("masked_cross_entropy"), huber("huber"),
     hinge("hinge"), kl_divergence("kl_divergence"), cosine_similarity("cosine_similarity"),
-    cosine_distance("cosine_distance"), dice_loss("dice_loss"), l1("l1"), l2("l2");
+    cosine_distance("cosine_distance"), dice_loss("dice_loss"), ctc("ctc"), log_sum("log_sum"), l1("l1"), l2("l2");
 
 // Metrics.
 inline constexpr Function accuracy("accuracy"), binary_accuracy("binary_accuracy"), top_accuracy("top_accuracy"),
     true_positives("true_positives"), false_positives("false_positives"), false_negatives("false_negatives"),
-    precision("precision"), recall("recall"), f1("f1"), iou("iou"), perplexity("perplexity");
+    precision("precision"), recall("recall"), f1("f1"), iou("iou"), perplexity("perplexity"),
+    ctc_letters("ctc_letters"), edit_distance("edit_distance"), bleu_matches("bleu_matches"), bleu_runs("bleu_runs"),
+    bleu("bleu");
 
 // Optimizers.
 inline constexpr Function sgd("sgd"), momentum("momentum"), nesterov("nesterov"), rmsprop("rmsprop"), adam("adam"),
