@@ -19,8 +19,16 @@
 namespace descent {
 namespace {
 
+// The program with what runs once or hardly ever in its smallest form; a printed Loop program as it stands.
+Result<loop::Program> small_form(const Program& program) {
+  if (program.step() == nullptr) return program.loop();
+  LowerOptions options = lower_options(program.parts(), program.largest_batch());
+  options.small_code = true;
+  return lower(*program.step(), options);
+}
+
 Result<loop::Program> wanted_entries(const Program& program, const ArtifactOptions& options) {
-  const std::vector<std::string> known = compiled_entries(program, options.kind);
+  const std::vector<std::string> known = compiled_entries(program);
   for (const std::string& name : options.entries) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     std::vector<Note> notes = did_you_mean(name, known);
@@ -32,8 +40,9 @@ Result<loop::Program> wanted_entries(const Program& program, const ArtifactOptio
     const bool is_joined = name == "report" && std::find(all.begin(), all.end(), "evaluate") != all.end();
     return is_joined || std::find(all.begin(), all.end(), name) != all.end();
   };
-  loop::Program part = program.loop();
-  std::erase_if(part.entries, [&](const loop::Entry& entry) { return !is_wanted(entry.name); });
+  Result<loop::Program> part = small_form(program);
+  if (!part) return part;
+  std::erase_if(part->entries, [&](const loop::Entry& entry) { return !is_wanted(entry.name); });
   return part;
 }
 
@@ -77,11 +86,9 @@ codegen::Emit emit_kind(Artifact kind) {
 
 }  // namespace
 
-std::vector<std::string> compiled_entries(const Program& program, Artifact kind) {
+std::vector<std::string> compiled_entries(const Program& program) {
   std::vector<std::string> names;
-  for (const loop::Entry& entry : program.loop().entries) {
-    if (!entry.turns || kind != Artifact::cpp) names.push_back(entry.name);
-  }
+  for (const loop::Entry& entry : program.loop().entries) names.push_back(entry.name);
   return names;
 }
 

@@ -74,8 +74,14 @@ class ModelLowering {
   }
 
   Result<loop::Program> run(std::vector<FusedCall>* calls) {
-    for (const Graph& entry : model_.entries) lower_entry(entry);
-    if (options_.whole_loop && wrong_.empty()) whole_ = whole_loop(model_, options_.largest_batch);
+    std::optional<WholeLoop> whole;
+    if (options_.whole_loop) whole = whole_loop(model_, options_.largest_batch);
+    for (const Graph& entry : model_.entries) {
+      is_small_ = options_.small_code && is_worth_little(entry, whole.has_value());
+      lower_entry(entry);
+    }
+    is_small_ = false;
+    if (wrong_.empty()) whole_ = std::move(whole);
     if (whole_) {
       lower_entry(whole_->graph);
       program_.entries.back().turns = true;
@@ -99,6 +105,12 @@ class ModelLowering {
 
   static int lanes_of(const LowerOptions& options) {
     return options.lanes > 0 ? options.lanes : options.machine.vector_bytes / 4;
+  }
+  // Whether the entry's size counts for more than its speed: beside a whole loop `step` is left with short batches.
+  bool is_worth_little(const Graph& entry, bool has_whole_loop) const {
+    constexpr double least_fast_operations = 1 << 11;
+    const bool is_rare = entry.name == "init" || entry.name == "report" || (entry.name == "step" && has_whole_loop);
+    return is_rare || operations_of(entry, options_.largest_batch) < least_fast_operations;
   }
   BufferId add_buffer(Buffer::Storage storage, std::string name, const TensorType& type, std::int64_t panel = 0) {
     program_.buffers.push_back({storage, buffer_names_.unique(name.empty() ? "value" : name), type, -1, panel});
@@ -258,7 +270,7 @@ class ModelLowering {
     Home home = wanted != frame.wanted.end()
                     ? wanted->second
                     : Home{add_buffer(Buffer::Storage::arena, frame.graph->value(value).name, frame.graph->type(value),
-                                      panels_.of_value(*frame.graph, value)),
+                                      is_small_ ? 0 : panels_.of_value(*frame.graph, value)),
                            {}};
     frame.homes[value] = home;
     return home;
@@ -289,8 +301,8 @@ class ModelLowering {
                 const Node* node = nullptr) const {
     const Layouts layouts{buffer(result.buffer).panel,
                           [&](ValueId value) { return buffer(frame.homes.at(value).buffer).panel; }};
-    const Schedule found =
-        schedule(sweep, *frame.graph, type, options_.machine, lanes_of(options_), options_.largest_batch, layouts);
+    const Schedule found = schedule(sweep, *frame.graph, type, options_.machine, is_small_ ? 1 : lanes_of(options_),
+                                    options_.largest_batch, layouts);
     if (!whole_ || frame.graph != &whole_->graph || !whole_->is_spelled_out || found.lanes == 1) return found;
     return unrolled(sweep, node ? whole_->rows_of(*node) : std::nullopt, type.shape, found);
   }
@@ -298,7 +310,8 @@ class ModelLowering {
   void lower_draw(Frame& frame, const Node& node, const Random& random) {
     Home home = home_for(frame, node.results[0]);
     emit(frame, Candidate{lower_random(random, frame.graph->type(node.results[0]), home, frame.homes.at(random.seed),
-                                       frame.homes.at(random.step), program_.buffers, frame.scans),
+                                       frame.homes.at(random.step), program_.buffers, frame.scans,
+                                       is_small_ ? Rounds::looped : Rounds::spelled_out),
                           {},
                           {},
                           &node,
@@ -443,6 +456,7 @@ class ModelLowering {
   KernelList kernels_;
   Panels panels_;
   std::optional<WholeLoop> whole_;
+  bool is_small_ = false;  // the entry under way
   std::map<ValueId, Home> next_aside_;
   Diagnostics wrong_;
   std::map<const Graph*, std::vector<NodeId>> last_uses_;

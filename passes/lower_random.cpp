@@ -22,8 +22,8 @@ constexpr int rounds = 10;
 
 class RandomLowering {
  public:
-  RandomLowering(const Random& random, const std::vector<Axis>& scans)
-      : random_(random), scans_(scans), k_("random", random.site) {}
+  RandomLowering(const Random& random, const std::vector<Axis>& scans, Rounds rounds)
+      : random_(random), scans_(scans), rounds_(rounds), k_("random", random.site) {}
 
   LoweredKernel run(const TensorType& type, const Home& result, const Home& seed, const Home& step,
                     const std::vector<loop::Buffer>& buffers) {
@@ -93,31 +93,55 @@ class RandomLowering {
     std::array<TempId, 4> counter{apply(Op::shift_right, number, word(2)), bits_of(k_.load(step_, step_at_)),
                                   word(static_cast<double>(site >> 32)), word(0)};
     std::array<TempId, 2> key{bits_of(k_.load(seed_, seed_at_)), word(static_cast<double>(site & 0xFFFFFFFFu))};
-    for (int round = 0; round < rounds; ++round) turn(counter, key);
     TempId which = apply(Op::bit_and, number, word(3));
-    TempId drawn = counter[3];
-    for (int w = 2; w >= 0; --w) {
-      TempId here = apply(Op::equal, which, word(w));
-      drawn = k_.operation(Op::select, {here, counter[static_cast<std::size_t>(w)], drawn});
-    }
+    TempId drawn = rounds_ == Rounds::looped ? drawn_in_loop(counter, key, which) : drawn_at_once(counter, key, which);
     TempId top = k_.operation(Op::to_f32, {apply(Op::shift_right, drawn, word(8))});
     std::vector<Subscript> place = prefix_;
     for (const Affine& form : at) place.push_back({form, loop::no_temp});
     k_.store(result_, place, apply(Op::mul, top, k_.literal(0x1p-24, DType::f32)));
   }
 
-  void turn(std::array<TempId, 4>& c, std::array<TempId, 2>& key) {
+  TempId drawn_at_once(std::array<TempId, 4> counter, std::array<TempId, 2> key, TempId which) {
+    for (int round = 0; round < rounds; ++round) {
+      turn(counter, key);
+      key = {apply(Op::add, key[0], word(weyl_0)), apply(Op::add, key[1], word(weyl_1))};
+    }
+    TempId drawn = counter[3];
+    for (int w = 2; w >= 0; --w) {
+      TempId here = apply(Op::equal, which, word(w));
+      drawn = k_.operation(Op::select, {here, counter[static_cast<std::size_t>(w)], drawn});
+    }
+    return drawn;
+  }
+
+  // The same with the counter in memory.
+  TempId drawn_in_loop(const std::array<TempId, 4>& counter, const std::array<TempId, 2>& key, TempId which) {
+    const ArrayId words = k_.declare("words", DType::u32, Shape{Extent{4}});
+    const auto at = [](int w) { return std::vector<Subscript>{{Affine::of(w), loop::no_temp}}; };
+    for (int w = 0; w < 4; ++w) k_.store(words, at(w), counter[static_cast<std::size_t>(w)]);
+    k_.loop(LoopKind::serial, "round", Bound::of(rounds), [&](VariableId round) {
+      const TempId times = k_.operation(Op::to_u32, {k_.index_value(Affine::axis(round))});
+      std::array<TempId, 4> now{};
+      for (int w = 0; w < 4; ++w) now[static_cast<std::size_t>(w)] = k_.load(words, at(w));
+      turn(now, {apply(Op::add, key[0], apply(Op::mul, times, word(weyl_0))),
+                 apply(Op::add, key[1], apply(Op::mul, times, word(weyl_1)))});
+      for (int w = 0; w < 4; ++w) k_.store(words, at(w), now[static_cast<std::size_t>(w)]);
+    });
+    return k_.load(words, {{Affine{}, k_.operation(Op::to_i32, {which})}});
+  }
+
+  void turn(std::array<TempId, 4>& c, const std::array<TempId, 2>& key) {
     TempId high_0 = apply(Op::multiply_high, c[0], word(multiplier_0)),
            low_0 = apply(Op::mul, c[0], word(multiplier_0));
     TempId high_1 = apply(Op::multiply_high, c[2], word(multiplier_1)),
            low_1 = apply(Op::mul, c[2], word(multiplier_1));
     c = {apply(Op::bit_xor, apply(Op::bit_xor, high_1, c[1]), key[0]), low_1,
          apply(Op::bit_xor, apply(Op::bit_xor, high_0, c[3]), key[1]), low_0};
-    key = {apply(Op::add, key[0], word(weyl_0)), apply(Op::add, key[1], word(weyl_1))};
   }
 
   const Random& random_;
   const std::vector<Axis>& scans_;
+  Rounds rounds_;
   KernelBuilder k_;
   ArrayId seed_ = -1, step_ = -1, result_ = -1;
   std::vector<Subscript> prefix_, seed_at_, step_at_;
@@ -126,8 +150,9 @@ class RandomLowering {
 }  // namespace
 
 LoweredKernel lower_random(const Random& random, const TensorType& type, const Home& result, const Home& seed,
-                           const Home& step, const std::vector<loop::Buffer>& buffers, const std::vector<Axis>& scans) {
-  return RandomLowering(random, scans).run(type, result, seed, step, buffers);
+                           const Home& step, const std::vector<loop::Buffer>& buffers, const std::vector<Axis>& scans,
+                           Rounds rounds) {
+  return RandomLowering(random, scans, rounds).run(type, result, seed, step, buffers);
 }
 
 }  // namespace descent

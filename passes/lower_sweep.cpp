@@ -382,7 +382,8 @@ class SweepLowering : SweepKernel {
               [&](const Affine& lane, const auto& at) { k_.store(partial, in_lane(lane, at), identity()); });
     const std::size_t last = plan_.serial.size() - 1;
     const Extent inner = axis(plan_.serial[last]).extent;
-    if (last == 0 || (!inner.is_batch() && inner.size % lane_count == 0)) {
+    const bool has_vectors = plan_.lanes > 1;  // without them blocks of sixteen gain nothing
+    if (has_vectors && (last == 0 || (!inner.is_batch() && inner.size % lane_count == 0))) {
       serial_loops(0, last, start, [&] { whole_lanes(partial, last, start); });
     } else {
       serial_loops(0, last + 1, start, [&] { one_lane(partial, start); });

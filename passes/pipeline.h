@@ -29,6 +29,7 @@ struct LowerOptions {
   int lanes = 0;            // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
   bool fuse = true;         // kernels into one another; without it one kernel per node, the same bits
   bool whole_loop = false;  // beside a small `step`, `steps`: many in one call (passes/whole_loop.h)
+  bool small_code = false;  // entries that run once or hardly ever, or do little, without vectors and tiles
 };
 
 // Called with each pass's name, the model before and after it, and the seconds it took.

@@ -17,8 +17,6 @@ constexpr std::size_t most_nodes = 400;
 // better of it.
 constexpr std::int64_t most_points = 64, most_scalar_operations = 32;
 
-double operations(const Graph& graph, std::int64_t batch);
-
 double operations(const Sweep& sweep, std::int64_t batch) {
   Shape box;
   for (const Axis& axis : sweep.axes) box.push_back(axis.extent);
@@ -34,14 +32,8 @@ double operations(const Node& node, std::int64_t batch) {
   return match(
       node.op, [](const Input&) { return 0.0; }, [](const State&) { return 0.0; },
       [&](const Sweep& sweep) { return operations(sweep, batch); },
-      [&](const Scan& scan) { return static_cast<double>(scan.axis.extent.size) * operations(*scan.body, batch); },
+      [&](const Scan& scan) { return static_cast<double>(scan.axis.extent.size) * operations_of(*scan.body, batch); },
       [](const Random&) { return 0.0; }, [](const Gradient&) { return 0.0; }, [](const Update&) { return 0.0; });
-}
-
-double operations(const Graph& graph, std::int64_t batch) {
-  double sum = 0;
-  for (const Node& node : graph.nodes) sum += operations(node, batch);
-  return sum;
 }
 
 void fix(Extent& extent, std::int64_t batch) {
@@ -133,10 +125,16 @@ bool all_rows_spelled_out(const WholeLoop& whole) {
 
 }  // namespace
 
+double operations_of(const Graph& graph, std::int64_t batch) {
+  double sum = 0;
+  for (const Node& node : graph.nodes) sum += operations(node, batch);
+  return sum;
+}
+
 std::optional<WholeLoop> whole_loop(const Model& model, std::int64_t largest_batch) {
   const Graph* step = model.entry("step");
   if (!step || model.entry(whole_loop_entry)) return std::nullopt;
-  if (step->nodes.size() > most_nodes || operations(*step, largest_batch) > most_operations) return std::nullopt;
+  if (step->nodes.size() > most_nodes || operations_of(*step, largest_batch) > most_operations) return std::nullopt;
   WholeLoop whole{with_rows(*step, largest_batch), {}, {}, false};
   whole.graph.name = whole_loop_entry;
   for (const Node& node : step->nodes) {

@@ -32,6 +32,9 @@ struct WholeLoop {
 // `model`: ordered (passes/order.h). Nothing when it has no step, or one that is too large.
 std::optional<WholeLoop> whole_loop(const Model& model, std::int64_t largest_batch);
 
+// Operations of one call of an entry with so many rows, roughly.
+double operations_of(const Graph& graph, std::int64_t batch);
+
 // The schedule, with every point of the sweep spelled out where they are few: rows side by side in lanes, so that
 // sweeps over them join into one loop and what they hand on stays in registers.
 Schedule unrolled(const Sweep& sweep, std::optional<AxisId> rows, const Shape& result, const Schedule& schedule);

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "codegen/llvm/kernel.h"
 #include "codegen/llvm/module.h"
 #include "ir/match.h"
 
@@ -45,6 +46,7 @@ class ArtifactEmitter {
     std::vector<llvm::Type*> types;
     for (const Parameter& parameter : door.parameters) types.push_back(type_of(parameter.type));
     llvm::Function* function = declare(door.name, door.result, types);
+    make_small(*function);
     builder_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
     std::vector<llvm::Value*> arguments;
     bool has_pack = false;

@@ -267,6 +267,7 @@ void emit_entry(const ModuleContext& module, const loop::Entry& entry, const std
   llvm::Function* function =
       module.add_function(module.program.name + "_" + entry.name, {llvm::PointerType::get(module.context(), 0)});
   function->setLinkage(llvm::GlobalValue::ExternalLinkage);
+  if (!entry.turns) make_small(*function);  // calls, one after the other
   EntryEmitter(module, entry.turns ? inlined_kernels(module, entry) : kernels, function).emit(entry);
 }
 

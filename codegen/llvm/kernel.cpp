@@ -45,6 +45,11 @@ llvm::Function* ModuleContext::add_function(const std::string& name, llvm::Array
   return function;
 }
 
+void make_small(llvm::Function& function) {
+  function.addFnAttr(llvm::Attribute::OptimizeForSize);
+  function.addFnAttr(llvm::Attribute::MinSize);
+}
+
 llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& kernel) {
   std::vector<llvm::Type*> parameters(static_cast<std::size_t>(kernel.parameters),
                                       llvm::PointerType::get(module.context(), 0));
@@ -84,8 +89,7 @@ llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& ker
   }
   if (form == Form::small) {
     emitter.keep_loops();
-    function->addFnAttr(llvm::Attribute::OptimizeForSize);
-    function->addFnAttr(llvm::Attribute::MinSize);
+    make_small(*function);
   }
   emitter.emit(kernel.body);
   emitter.finish();

@@ -29,6 +29,9 @@ struct ModuleContext {
   llvm::Function* add_function(const std::string& name, llvm::ArrayRef<llvm::Type*> parameters) const;
 };
 
+// Of what has no loops worth the room.
+void make_small(llvm::Function& function);
+
 // `void kernel(arrays…, index parameters… : i64, batch : i64, threads : ptr)`.
 llvm::Function* declare_kernel(const ModuleContext& module, const loop::Kernel& kernel);
 // `alignments`: per array in bytes. Inlined, a kernel is emitted for one caller that has no threads and wants it as a

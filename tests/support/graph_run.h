@@ -174,8 +174,9 @@ inline double relative_error(const Tensor& found, const Tensor& expected) {
   return error == 0 ? 0 : error / largest;
 }
 
-inline loop::Program lower_or_fail(const Model& model, int lanes, std::int64_t largest_batch) {
+inline loop::Program lower_or_fail(const Model& model, int lanes, std::int64_t largest_batch, bool small_code = false) {
   LowerOptions options;
+  options.small_code = small_code;
   options.lanes = lanes;
   options.largest_batch = largest_batch;
   Result<loop::Program> program = lower(model, options);

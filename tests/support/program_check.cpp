@@ -19,7 +19,15 @@ namespace {
 constexpr std::int64_t rows = 5, largest_rows = 7;
 constexpr int draws = 4;
 constexpr std::uint64_t initialised_every = 8;  // programs: drawing weights is much code and always the same
-constexpr int widths[] = {1, 4, 8, 16};
+// What the program is lowered for: vectors of so many lanes, or a small size.
+struct Goal {
+  int lanes;
+  bool small_code = false;
+};
+constexpr Goal goals[] = {{1}, {4}, {8}, {16}, {8, true}};
+std::string describe(const Goal& goal) {
+  return fmt::format("{} lanes{}", goal.lanes, goal.small_code ? ", for size" : "");
+}
 constexpr double largest_f64_error = 1e-7;  // more is no rounding
 constexpr double f32_floor = 0x1p-13;       // layer_norm of equal numbers: roundings times 1 / sqrt(1e-5)
 constexpr double unit_ratio = 0x1p29;       // of the units in the last place
@@ -285,19 +293,20 @@ class EntryCheck {
 std::string compare_bits(const loop::Program& program, const codegen::Jit& jit, const Graph& graph,
                          const Start& start) {
   std::optional<std::vector<Bytes>> first;
-  for (std::size_t n = 0; n < std::size(widths); ++n) {
+  for (std::size_t n = 0; n < std::size(goals); ++n) {
     const std::string entry = merged_name(graph.name, n);
     const Memory memory = memory_of(program, graph, start, merged_name("", n));
     const Memory expected = interpret(program, entry, rows, memory);
     if (!first) first = expected.outputs;
     if (expected.outputs != *first) {
-      return fmt::format("{} at {} lanes: the interpreter's outputs differ from those at 1", graph.name, widths[n]);
+      return fmt::format("{} at {}: the interpreter's outputs differ from those at {}", graph.name, describe(goals[n]),
+                         describe(goals[0]));
     }
     for (const int threads : {0, 2}) {
       const std::string text = difference(program, entry, expected, run(jit.entry(entry), rows, memory, threads));
       if (text.empty()) continue;
-      return fmt::format("{} at {} lanes, {} threads: machine code differs from the interpreter: {}", graph.name,
-                         widths[n], threads, text);
+      return fmt::format("{} at {}, {} threads: machine code differs from the interpreter: {}", graph.name,
+                         describe(goals[n]), threads, text);
     }
   }
   return {};
@@ -321,10 +330,10 @@ ProgramCheck check_program(const std::string& text, std::uint64_t seed) {
   if (!passed) return fail("the passes refuse:\n" + render(passed.errors()));
 
   std::vector<loop::Program> programs;
-  for (const int lanes : widths) {
-    programs.push_back(lower_or_fail(*passed, lanes, largest_rows));
+  for (const Goal& goal : goals) {
+    programs.push_back(lower_or_fail(*passed, goal.lanes, largest_rows, goal.small_code));
     if (const Diagnostics wrong = loop::verify(programs.back()); !wrong.empty()) {
-      return fail(fmt::format("malformed Loop program at {} lanes:\n{}", lanes, render(wrong)));
+      return fail(fmt::format("malformed Loop program at {}:\n{}", describe(goal), render(wrong)));
     }
   }
   const loop::Program merged = merge(programs);

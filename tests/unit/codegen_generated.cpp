@@ -60,9 +60,9 @@ void check_model(std::uint64_t seed, int size, const GeneratorOptions& options) 
   const Result<Evaluation> oracle = evaluate(graph, batch, values.inputs, values.states);
   REQUIRE(oracle.ok());
   std::optional<std::vector<Bytes>> first;
-  for (int lanes : {1, 4, 8, 16}) {
-    CAPTURE(seed, lanes, print(model));
-    const loop::Program program = lower_or_fail(model, lanes, largest);
+  for (const auto& [lanes, small_code] : {std::pair(1, false), {4, false}, {8, false}, {16, false}, {8, true}}) {
+    CAPTURE(seed, lanes, small_code, print(model));
+    const loop::Program program = lower_or_fail(model, lanes, largest, small_code);
     REQUIRE(render(loop::verify(program)) == "");
     const Memory start = memory_for(program, values);
     const Memory end = interpret(program, "step", batch, start);

@@ -58,8 +58,8 @@ struct ArtifactFiles {
   std::int64_t memory_bytes = 0;  // of a trainer
 };
 // The functions that a program has: Program::has, and of a small model `steps`, which takes many steps over whole
-// batches in one call; C++ goes without it.
-std::vector<std::string> compiled_entries(const Program& program, Artifact kind);
+// batches in one call.
+std::vector<std::string> compiled_entries(const Program& program);
 // For the machine the program was compiled for.
 Result<ArtifactFiles> build(const Program& program, const ArtifactOptions& options = {});
 // The core runtime that objects link with: an archive for this machine, or one source of C++20 for any compiler.
