@@ -113,14 +113,26 @@ bool Elaborator::collect_names(const ast::Expression& index, IndexSet& indices) 
   return true;
 }
 
-// The axes of indices whose extents are known by now; reports the others.
-bool Elaborator::complete(const IndexSet& indices, OpenSweep& sweep) {
+// Whether a name in it stands for what was told to be wrong.
+bool Elaborator::uses_mistake(const ast::Expression& expression) {
+  const auto* name = std::get_if<ast::Name>(&expression.node);
+  const auto* subscript = std::get_if<ast::Subscript>(&expression.node);
+  const Operand* given = name ? known(name->text) : subscript ? known(subscript->base.text) : nullptr;
+  bool uses = given && given->poisoned();
+  ast::for_each_operand(expression, [&](const ast::Expression& operand) { uses = uses || uses_mistake(operand); });
+  return uses;
+}
+
+// The axes of indices whose extents are known by now; reports the others, unless `value` hangs on a
+// mistake told before.
+bool Elaborator::complete(const IndexSet& indices, const ast::Expression& value, OpenSweep& sweep) {
   bool good = true;
+  const bool is_explained = uses_mistake(value);
   if (indices.binds_leading) {
     if (indices.leading) {
       add_leading(*indices.leading, sweep);
     } else {
-      error("unbound-leading", indices.bound_at, "no subscript tells what '...' stands for");
+      if (!is_explained) error("unbound-leading", indices.bound_at, "no subscript tells what '...' stands for");
       good = false;
     }
   }
@@ -130,9 +142,11 @@ bool Elaborator::complete(const IndexSet& indices, OpenSweep& sweep) {
       error("index-is-size", index.name.at, "index " + quoted(index.name.text) + " has the name of a size");
       good = false;
     } else if (!index.extent) {
-      error("unknown-extent", index.name.at,
-            "no subscript is " + quoted(index.name.text) + " alone, so its extent is unknown; write " +
-                index.name.text + " < n");
+      if (!is_explained) {
+        error("unknown-extent", index.name.at,
+              "no subscript is " + quoted(index.name.text) + " alone, so its extent is unknown; write " +
+                  index.name.text + " < n");
+      }
       good = false;
     } else {
       sweep.indices[index.name.text] = static_cast<AxisId>(sweep.axes.size());
@@ -182,7 +196,7 @@ Operand Elaborator::indexed_definition(const ast::Target& target, const ast::Exp
   if (errors_ != errors) return {Poison{}};
   OpenSweep sweep;
   sweep.indexed = true;
-  if (!complete(indices, sweep)) return {Poison{}};
+  if (!complete(indices, value, sweep)) return {Poison{}};
   Shape shape;
   std::optional<std::vector<Index>> places = landing(target, declared, sweep, shape);
   if (!places) return {Poison{}};
@@ -347,7 +361,7 @@ Operand Elaborator::reduce(const ast::Reduction& node, OpenSweep sweep, std::vec
   }
   infer_extents(*node.body, indices, [this](const std::string& name) { return tensor_type(name); }, reporting());
   const std::size_t first = sweep.axes.size();
-  if (errors_ != errors || !complete(indices, sweep)) return {Poison{}};
+  if (errors_ != errors || !complete(indices, *node.body, sweep)) return {Poison{}};
   const Operand body = element_of(*node.body, sweep);
   return combine(node, sweep, body, first, std::move(landing), std::move(shape), at);
 }

@@ -10,6 +10,16 @@ namespace descent::frontend {
 
 namespace {
 
+// `block.*.inner.up.weight` as it is written behind the repeat: block.inner.up.weight.
+std::string without_turns(const std::string& path) {
+  std::string written;
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    if (path.compare(at, 3, ".*.") == 0) at += 2;
+    written += path[at];
+  }
+  return written;
+}
+
 bool within(const Span& inner, const Span& outer) {
   return inner.source == outer.source && inner.begin >= outer.begin && inner.end <= outer.end;
 }
@@ -119,6 +129,10 @@ Operand Elaborator::resolve_path(const std::string& path, const Span& at) {
   if (found != parameters_.end()) {
     const auto stacked = stacked_axes(found->first);
     return state_here(reading_.parameters[found->second].value, stacked);
+  }
+  for (const auto& [known, place] : parameters_) {  // behind its repeat: of all turns at once
+    if (without_turns(known) != without_turns(full)) continue;
+    return state_here(reading_.parameters[place].value, stacked_axes(full));
   }
   std::vector<std::string> candidates;
   for (const auto& [known, place] : parameters_) candidates.push_back(known);

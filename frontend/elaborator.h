@@ -218,7 +218,8 @@ class Elaborator {
   Operand indexed_definition(const ast::Target& target, const ast::Expression& value, const TensorType* declared);
   bool collect_left(const ast::Target& target, IndexSet& indices);
   bool collect_names(const ast::Expression& index, IndexSet& indices);
-  bool complete(const IndexSet& indices, OpenSweep& sweep);
+  bool uses_mistake(const ast::Expression& expression);
+  bool complete(const IndexSet& indices, const ast::Expression& value, OpenSweep& sweep);
   void add_leading(const Shape& shape, OpenSweep& sweep);
   std::optional<std::vector<Index>> landing(const ast::Target& target, const TensorType* declared, OpenSweep& sweep,
                                             Shape& shape);

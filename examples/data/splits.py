@@ -11,6 +11,18 @@ for name, file, lines_before in [("digits", gzip.open("digits.csv.gz"), 0), ("ir
         index.write("row\n" + "".join(f"{row}\n" for row in range(0, rows, 5)))
     print(name, rows, "rows")
 
+# A hundred of the digits that are no test rows (lesson 22).
+kept = [row for row in range(1797) if row % 5]
+with open("digits.few.csv", "w") as index:
+    index.write("row\n" + "".join(f"{row}\n" for row in kept[::14][:100]))
+
+# x'' + 0.4 x' + 4 x = 0 with x(0) = 1, x'(0) = 0 (lesson 23).
+time = 6 * (numpy.arange(256) + 0.5) / 256
+turns = numpy.sqrt(4 - 0.2**2)
+place = numpy.exp(-0.2 * time) * (numpy.cos(turns * time) + 0.2 / turns * numpy.sin(turns * time))
+with open("oscillator.csv", "w") as oscillator:
+    oscillator.write("t,x\n" + "".join(f"{t:.9g},{x:.9g}\n" for t, x in zip(time, place)))
+
 table = numpy.loadtxt("diabetes.csv", delimiter=",", skiprows=1)
 kept = numpy.arange(len(table)) % 5 != 0
 with open("diabetes.scale.csv", "w") as scale:
