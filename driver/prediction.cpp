@@ -2,6 +2,7 @@
 #include "descent/prediction.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 
@@ -12,6 +13,7 @@
 #include "runtime/data/file.h"
 #include "runtime/data/npy.h"
 #include "runtime/data/npz.h"
+#include "runtime/data/picture.h"
 
 namespace descent {
 namespace {
@@ -33,6 +35,8 @@ std::vector<std::string> names_of(const std::vector<Port>& ports) {
   for (const Port& port : ports) names.push_back(port.name);
   return names;
 }
+
+constexpr std::array<std::string_view, 4> endings = {".npy", ".npz", ".csv", ".png"};
 
 Result<data::Array> read_input(const Port& port, const std::string& path) {
   const Reader* reader = reader_for(path);
@@ -143,10 +147,12 @@ Diagnostics check_outputs(const Program& program, const OutputFiles& files) {
   const std::vector<Port>& ports = program.outputs("predict");
   for (const auto& [name, path] : files) {
     if (!find_port(ports, name)) return {no_such_port("unknown-output", "output", name, names_of(ports))};
-    if (path.ends_with(".npy") || path.ends_with(".npz") || path.ends_with(".csv")) continue;
+    const bool is_known = std::any_of(endings.begin(), endings.end(),
+                                      [&, &file = path](std::string_view ending) { return file.ends_with(ending); });
+    if (is_known) continue;
     return {diagnostic(
         "unknown-ending", {},
-        fmt::format("output '{}': expected a file that ends in .npy, .npz or .csv, found '{}'", name, path))};
+        fmt::format("output '{}': expected a file that ends in .npy, .npz, .csv or .png, found '{}'", name, path))};
   }
   return {};
 }
@@ -166,8 +172,9 @@ Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files) 
       archives[path].arrays.emplace(name, array);
       continue;
     }
-    const auto written = path.ends_with(".csv") ? data::write_file(path, data::bytes_of_text(rows_text(array)))
-                                                : data::write_npy(path, array);
+    const auto written = path.ends_with(".csv")   ? data::write_file(path, data::bytes_of_text(rows_text(array)))
+                         : path.ends_with(".png") ? data::write_picture(path, array)
+                                                  : data::write_npy(path, array);
     if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};
   }
   for (const auto& [path, tensors] : archives) {

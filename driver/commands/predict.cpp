@@ -102,9 +102,9 @@ void add_predict(CLI::App& app, int& exit_code) {
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command
-      ->add_option(
-          "--output", options->outputs,
-          "Write an output as .npy, .npz or .csv, or print its rows: logits=y.npy, logits=- (default: print all)")
+      ->add_option("--output", options->outputs,
+                   "Write an output as .npy, .npz, .csv or, images, .png, or print its rows: logits=y.npy, logits=- "
+                   "(default: print all)")
       ->type_name("NAME=FILE")
       ->allow_extra_args(false);
   command->add_option("--threads", options->trainer.threads, "Threads (default: one per processor)")
