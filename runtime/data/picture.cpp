@@ -1,15 +1,13 @@
+// PNG by stb_image_write, whose functions are made in this file (CMakeLists.txt).
 #include "runtime/data/picture.h"
+
+#include <stb/stb_image_write.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "runtime/data/file.h"
-
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#define STBI_WRITE_NO_STDIO
-#include <stb/stb_image_write.h>
 
 namespace descent::data {
 namespace {

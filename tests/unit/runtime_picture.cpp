@@ -1,14 +1,11 @@
+// Pictures, read back by stb_image.
+#include <stb/stb_image.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <filesystem>
 
 #include "runtime/data/picture.h"
-
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_PNG
-#pragma GCC diagnostic ignored "-Wunused-function"
-#include <stb/stb_image.h>
 
 namespace descent::data {
 namespace {

@@ -28,14 +28,14 @@ const std::vector<Room> table = {
     {"runtime/bare/", {"runtime/core/"}, {}},
     {"runtime/data/",
      {"runtime/data/", "descent/array.h", "descent/data_error.h", "runtime/core/", "runtime/abi.h"},
-     {"zlib.h", "nlohmann/"}},
+     {"zlib.h", "nlohmann/", "stb/"}},
     {"runtime/", {"runtime/abi.h", "runtime/door.h"}, {}},
     {"driver/",
      {"driver/", "descent/", "frontend/", "passes/", "codegen/", "runtime/", "ir/"},
      {"fmt/", "CLI/", "nlohmann/"}},
     {"tests/",
      {"tests/", "driver/", "descent/", "frontend/", "passes/", "codegen/", "runtime/", "ir/"},
-     {"catch2/", "rapidcheck", "fmt/", "zlib.h", "nlohmann/", "llvm/"}},
+     {"catch2/", "rapidcheck", "fmt/", "zlib.h", "nlohmann/", "llvm/", "stb/"}},
     {"examples/", {"descent/"}, {}},
 };
 

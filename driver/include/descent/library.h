@@ -69,9 +69,9 @@ inline constexpr Function mean_squared_error("mean_squared_error"), half_squared
 // Metrics.
 inline constexpr Function accuracy("accuracy"), binary_accuracy("binary_accuracy"), top_accuracy("top_accuracy"),
     true_positives("true_positives"), false_positives("false_positives"), false_negatives("false_negatives"),
-    precision("precision"), recall("recall"), f1("f1"), iou("iou"), perplexity("perplexity"),
-    ctc_letters("ctc_letters"), edit_distance("edit_distance"), bleu_matches("bleu_matches"), bleu_runs("bleu_runs"),
-    bleu("bleu");
+    precision("precision"), recall("recall"), f1("f1"), iou("iou"), average_precision("average_precision"),
+    perplexity("perplexity"), ctc_letters("ctc_letters"), edit_distance("edit_distance"), bleu_matches("bleu_matches"),
+    bleu_runs("bleu_runs"), bleu("bleu");
 
 // Optimizers.
 inline constexpr Function sgd("sgd"), momentum("momentum"), nesterov("nesterov"), rmsprop("rmsprop"), adam("adam"),
