@@ -34,11 +34,9 @@ void Ranges::open(VariableId variable, const Bound& begin, const std::vector<Bou
   for (const Bound& bound : end) {
     const Affine below = form_of(bound);
     loop.last.push_back(last_of(loop.begin, below, step));
-    // Multiples of the step below the batch: below or at the batch rounded down to one, too.
+    // Multiples of the step below the batch: below or at the batch rounded down to one, too, which may be 0 always.
     const bool is_batch = bound == Bound{{}, 1};
-    if (is_batch && step > 1 && step <= largest_batch_ && loop.divisor % step == 0) {
-      loop.last.push_back(Affine::axis(batch_axis(step)));
-    }
+    if (is_batch && step > 1 && loop.divisor % step == 0) loop.last.push_back(form_of(Bound{{}, step}));
     loop.may_run &= high(below - loop.begin) > 0;
   }
   loops_.push_back(std::move(loop));

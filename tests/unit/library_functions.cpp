@@ -132,5 +132,11 @@ TEST_CASE("optimizers equal PyTorch's, update by update") {
          Fixture("optimizers_more"), 40, 1e-6);
 }
 
+// A batch below a block of the kernels' caches, a sum over two axes.
+TEST_CASE("the recurrent network of the language's sketch is lowered") {
+  const std::string text = read_text(DESCENT_SOURCE_DIR "/tests/golden/syntax/lstm.descent");
+  CHECK(lower_or_fail(passes_or_fail(compile_or_fail("lstm", text).model), 8, 32).entry("step") != nullptr);
+}
+
 }  // namespace
 }  // namespace descent::test
