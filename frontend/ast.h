@@ -189,6 +189,8 @@ struct Function {
   std::vector<Parameter> parameters;
   std::vector<Type> results;
   Block body;
+  std::vector<Identifier> adjoints;  // `gradient(g) { … }`: what flows back into each result; empty: not overridden
+  Block gradient;
 };
 // `batch = 64`, `data { … }`, `data, test = …`, `optimizer "*.bias" = …`
 struct Setting {

@@ -161,7 +161,12 @@ std::string print(const Function& function) {
   return std::string(word_of(function.kind)) + function.name.text + "(" +
          joined(function.parameters, [](const Parameter& p) { return print(p); }) + ")" +
          (function.results.empty() ? "" : " -> " + joined(function.results, [](const Type& t) { return print(t); })) +
-         " " + print_block(function.body, 0) + "\n";
+         " " + print_block(function.body, 0) +
+         (function.adjoints.empty()
+              ? ""
+              : " gradient(" + joined(function.adjoints, [](const Identifier& name) { return name.text; }) + ") " +
+                    print_block(function.gradient, 0)) +
+         "\n";
 }
 
 std::string print_settings(const std::vector<Setting>& settings, int indent);

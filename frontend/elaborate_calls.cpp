@@ -1,6 +1,7 @@
 // Calls: matching arguments, binding sizes from shapes, parameters of the callee, its statements, its results. On
 // elements inside index notation a function is read in place, as part of the sweep's body.
 #include <algorithm>
+#include <utility>
 
 #include "frontend/elaborator.h"
 
@@ -131,6 +132,7 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
   if (good && bind_arguments(function, arguments) && expect_results(function)) {
     run(function.body);
     keep_updates();
+    if (!function.adjoints.empty() && frame().has_returned) override_gradient(function, at);
     std::vector<Operand>& values = frame().returned;
     if (values.size() == 1) result = values[0];
     if (values.size() > 1) result = {Tuple{values}};
@@ -142,6 +144,76 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
   frames_.pop_back();
   hint_ = hint;
   return result;
+}
+
+// The tensors that a function's gradient goes to: all of floats in its signature.
+std::vector<ValueId> Elaborator::overridden(const ast::Function& function) {
+  std::vector<ValueId> tensors;
+  for (const ast::Parameter& parameter : function.parameters) {
+    if (!is_tensor(parameter)) continue;
+    const Whole* whole = frame().names.at(parameter.name.text).value.get<Whole>();
+    if (whole && is_float(graph_->type(whole->id).dtype)) tensors.push_back(whole->id);
+  }
+  return tensors;
+}
+
+// fn f(x : f32[…]) { … } gradient(g) { … return d }: the results stay, but g, what flows back into them, goes on as d.
+void Elaborator::override_gradient(const ast::Function& function, const Span& at) {
+  Frame& here = frame();
+  std::vector<Operand> results = std::exchange(here.returned, {});
+  const auto give_up = [&] { here.returned.assign(results.size(), {Poison{}}); };
+  descent::Override override;
+  std::vector<TensorType> types;
+  for (const Operand& result : results) {
+    const Whole* whole = result.get<Whole>();
+    if (result.poisoned()) return give_up();
+    if (here.elements) {
+      give_up();
+      return error("not-an-element", at,
+                   "expected a function of single elements within index notation, found one with a gradient of its "
+                   "own; call it on the whole tensor above");
+    }
+    if (!whole || !is_float(graph_->type(whole->id).dtype)) {
+      give_up();
+      return error("wrong-type", at,
+                   "expected tensors of f32 from a function with a gradient of its own, found " + describe(result));
+    }
+    override.values.push_back(whole->id);
+    types.push_back(graph_->type(whole->id));
+  }
+  override.of = overridden(function);
+  const auto* last = function.gradient.empty() ? nullptr : std::get_if<ast::Return>(&function.gradient.back().node);
+  if (function.adjoints.size() != results.size() || !last || last->values.size() != override.of.size()) {
+    give_up();
+    return error("bad-gradient", function.adjoints[0].at,
+                 "expected gradient(…) of " + quoted(function.name.text) + " to name what flows back into " +
+                     counted(results.size(), "result", "results") + " and to return what goes on to " +
+                     counted(override.of.size(), "tensor", "tensors") + " of its signature");
+  }
+  for (const ast::Statement& statement : function.gradient) {
+    if (!std::holds_alternative<ast::Update>(statement.node)) continue;
+    error("misplaced-statement", statement.at, "states are updated above gradient(…)");
+    return give_up();
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::string name = here.path + "." + function.adjoints[i].text + "." + std::to_string(override.values[i]);
+    override.adjoints.push_back(graph_->add(Adjoint{name}, {types[i]}, function.adjoints[i].text, origin(at))[0]);
+    bind(function.adjoints[i], {Whole{override.adjoints.back()}});
+  }
+  here.results.emplace();
+  for (const ValueId of : override.of) here.results->push_back(graph_->type(of));
+  here.has_returned = false;
+  run(function.gradient);
+  for (const Operand& gradient : here.returned) {
+    if (const Whole* whole = gradient.get<Whole>()) override.gradients.push_back(whole->id);
+  }
+  if (override.gradients.size() != override.of.size()) return give_up();
+  here.returned.clear();
+  const std::size_t known = graph_->graph().values.size();
+  for (const ValueId value : graph_->add(override, types, here.path, origin(at))) {
+    if (static_cast<std::size_t>(value) >= known) graph_->rename(value, here.path);
+    here.returned.push_back({Whole{value}});
+  }
 }
 
 std::optional<std::vector<const ast::Expression*>> Elaborator::match_arguments(

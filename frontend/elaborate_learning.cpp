@@ -127,10 +127,13 @@ bool Elaborator::bind_learner(const ast::Function& function, const StateInfo& pa
                               std::size_t turns, const Numbers& numbers, const Span& at) {
   std::vector<Argument> arguments;
   const bool optimizes = function.kind == ast::Function::Kind::optimizer;
-  if (optimizes) bind(function.parameters[0].name, state_here(parameter.value, turns));
-  if (optimizes) bind(function.parameters[1].name, state_here(gradient, turns));
-  if (!optimizes) arguments.push_back({&function.parameters[0], state_here(gradient, turns), at});
   bool good = true;
+  if (optimizes) {
+    good = bind_optimized(function.parameters[0], parameter, state_here(parameter.value, turns), at) &&
+           bind_optimized(function.parameters[1], parameter, state_here(gradient, turns), at);
+  } else {
+    arguments.push_back({&function.parameters[0], state_here(gradient, turns), at});
+  }
   for (const ast::Parameter& one : function.parameters) {
     for (const auto& [name, value] : numbers) {
       if (name != one.name.text) continue;
@@ -139,6 +142,14 @@ bool Elaborator::bind_learner(const ast::Function& function, const StateInfo& pa
     }
   }
   return good && bind_arguments(function, arguments);
+}
+
+// An optimizer that writes the type of its parameter takes only parameters of that shape: w : f32[rows, columns].
+bool Elaborator::bind_optimized(const ast::Parameter& parameter, const StateInfo& of, const Operand& value,
+                                const Span& at) {
+  bind(parameter.name, value);
+  return !parameter.type || bind_shape(*frame().function, *parameter.type, graph_->type(value.get<Whole>()->id).shape,
+                                       "parameter " + quoted(of.declaration.name), at);
 }
 
 // One gradient as the clip gives it.
@@ -224,9 +235,11 @@ void Elaborator::declare_optimizer_states(const StateInfo& parameter, const Opti
   const ast::Function& function = *optimization.function;
   const std::size_t turns = open_turns(parameter, function);
   push_frame(&function, optimization.at, parameter.declaration.name + "." + function.name.text);
-  bind(function.parameters[0].name, state_here(parameter.value, turns));
+  const bool fits =
+      bind_optimized(function.parameters[0], parameter, state_here(parameter.value, turns), optimization.at);
   for (const ast::Statement& statement : function.body) {
-    if (const auto* state = std::get_if<ast::DeclareState>(&statement.node)) declare_state(*state);
+    const auto* state = std::get_if<ast::DeclareState>(&statement.node);
+    if (state && fits) declare_state(*state);
   }
   frames_.pop_back();
   loops_.resize(loops_.size() - turns);

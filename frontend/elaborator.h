@@ -252,6 +252,7 @@ class Elaborator {
   Numbers numbers_of(const Optimization& optimization, const std::vector<Integer>& sizes);
   bool bind_learner(const ast::Function& function, const StateInfo& parameter, ValueId gradient, std::size_t turns,
                     const Numbers& numbers, const Span& at);
+  bool bind_optimized(const ast::Parameter& parameter, const StateInfo& of, const Operand& value, const Span& at);
   ValueId gradient_of(const StateInfo& parameter);
   ValueId raw_gradient_of(const StateInfo& parameter);
   Operand clipped(const StateInfo& parameter, const Optimization& clip, const Numbers& numbers);
@@ -273,6 +274,8 @@ class Elaborator {
   bool bind_default(const ast::Parameter& parameter, const std::string& path);
   bool check_tensor(const Argument& argument);
   bool expect_results(const ast::Function& function);
+  void override_gradient(const ast::Function& function, const Span& at);
+  std::vector<ValueId> overridden(const ast::Function& function);
 
   // elaborate_chance.cpp
   Operand uniform(const ast::Call& call, OpenSweep* elements, const Span& at);

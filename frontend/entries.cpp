@@ -87,6 +87,10 @@ std::vector<bool> reached_by_gradient(const Graph& graph, ValueId loss) {
         [&](const Scan&) {
           for (const ValueId operand : operands_of(node)) reached[place(operand)] = true;
         },
+        [](const Adjoint&) {},
+        [&](const descent::Override& override) {
+          for (const ValueId of : override.of) reached[place(of)] = true;
+        },
         [&](const Gradient& gradient) {
           reached[place(gradient.of)] = true;
           reached[place(gradient.by)] = true;

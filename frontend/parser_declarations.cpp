@@ -54,7 +54,8 @@ ast::Import Parser::import() {
   return result;
 }
 
-// function = NAME "(" [ parameter { "," parameter } [ "," ] ] ")" [ "->" type { "," type } ] block
+// function = NAME "(" [ parameter { "," parameter } [ "," ] ] ")" [ "->" type { "," type } ] block [ gradient ]
+// gradient = "gradient" "(" NAME { "," NAME } ")" block
 ast::Function Parser::function(ast::Function::Kind kind) {
   ast::Function result;
   result.kind = kind;
@@ -76,6 +77,16 @@ ast::Function Parser::function(ast::Function::Kind kind) {
     } while (!failed_ && accept(","));
   }
   result.body = block();
+  if (!failed_ && is("gradient")) {
+    if (kind != ast::Function::Kind::function) return expected("the end of the line: functions have gradients"), result;
+    ++at_;
+    expect("(");
+    do {
+      result.adjoints.push_back(name("a name for what flows back"));
+    } while (!failed_ && accept(","));
+    expect(")");
+    result.gradient = block();
+  }
   return result;
 }
 

@@ -27,6 +27,12 @@ class KeyWriter {
           number(gradient.of);
           number(gradient.by);
         },
+        [&](const Adjoint& adjoint) { text(adjoint.name); },
+        [&](const Override& override) {
+          for (const auto* values : {&override.values, &override.adjoints, &override.of, &override.gradients}) {
+            list(*values, [&](ValueId value) { number(value); });
+          }
+        },
         [&](const Update& update) {
           text(update.state);
           number(update.value);
@@ -251,7 +257,12 @@ std::vector<ValueId> operands_of(const Node& node) {
         operands.insert(operands.end(), scan.captured.begin(), scan.captured.end());
       },
       [&](const Random& random) { operands = {random.seed, random.step}; },
-      [&](const Gradient& gradient) { operands = {gradient.of, gradient.by}; },
+      [&](const Gradient& gradient) { operands = {gradient.of, gradient.by}; }, [](const Adjoint&) {},
+      [&](const Override& override) {
+        for (const auto* values : {&override.values, &override.adjoints, &override.of, &override.gradients}) {
+          operands.insert(operands.end(), values->begin(), values->end());
+        }
+      },
       [&](const Update& update) { operands = {update.value}; });
   return operands;
 }
@@ -293,14 +304,21 @@ void copy_node(GraphBuilder& builder, const Graph& from, NodeId node, std::vecto
         move_value(gradient.of);
         move_value(gradient.by);
       },
+      [](Adjoint&) {},
+      [&](Override& override) {
+        for (auto* values : {&override.values, &override.adjoints, &override.of, &override.gradients}) {
+          for (ValueId& value : *values) move_value(value);
+        }
+      },
       [&](Update& update) { move_value(update.value); });
 
+  const std::vector<ValueId> befores = original.results;  // the builder's own Graph may be the one that is copied
   std::vector<TensorType> types;
-  for (const ValueId result : original.results) types.push_back(from.type(result));
+  for (const ValueId result : befores) types.push_back(from.type(result));
   const std::size_t known = builder.graph().values.size();
   const std::vector<ValueId> results = builder.add(std::move(op), std::move(types), {}, original.origin);
   for (std::size_t i = 0; i < results.size(); ++i) {
-    const ValueId before = original.results[i];
+    const ValueId before = befores[i];
     if (static_cast<std::size_t>(results[i]) >= known) builder.rename(results[i], from.value(before).name);
     to[static_cast<std::size_t>(before)] = results[i];
   }

@@ -76,6 +76,19 @@ struct Gradient {
   ValueId of = -1;
   ValueId by = -1;
 };
+// What flows back into a result of an `override`: a name that its gradients are written with. Of value 0 wherever no
+// gradient is taken. Names are unique in their Graph. Legal until `differentiate`, like Gradient.
+struct Adjoint {
+  std::string name;
+};
+// The results are `values`; but the gradient goes on to each of `of` as the one of `gradients` in its place, computed
+// from what has reached the results, `adjoints`, and does not pass through `values`.
+struct Override {
+  std::vector<ValueId> values;
+  std::vector<ValueId> adjoints;  // one per value, each of an Adjoint
+  std::vector<ValueId> of;
+  std::vector<ValueId> gradients;  // one for each, of its type
+};
 // f32, uniform in [0, 1) on the grid of 2^-24: Philox4x32-10 with key (seed, low half of the site's hash) and counter
 // (position / 4, step, high half of the hash, 0), word position mod 4, top 24 bits. `seed` and `step` are i32[].
 struct Random {
@@ -100,7 +113,7 @@ struct Scan {
 };
 
 struct Node {
-  std::variant<Input, State, Sweep, Scan, Random, Gradient, Update> op;
+  std::variant<Input, State, Sweep, Scan, Random, Gradient, Adjoint, Override, Update> op;
   std::vector<ValueId> results;
   Span origin;  // the model's text it comes from
 };
@@ -215,6 +228,8 @@ void copy_node(GraphBuilder& builder, const Graph& from, NodeId node, std::vecto
 //       yield %n
 //     } : f32[batch, 3], f32[5, batch, 3]
 //     %g = gradient of %loss by %w : f32[2, 3]
+//     %d = adjoint h.sign : f32[batch, 3]
+//     %o = override %r adjoint %d gradient %h = %d : f32[batch, 3]
 //     update hidden.linear.weight = %w2
 //     loss mse = %loss
 //   }

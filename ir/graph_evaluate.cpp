@@ -113,6 +113,10 @@ class Evaluator {
         [&](const Gradient&) {
           fail(node, "gradient-left", "a gradient node can't be evaluated; differentiate the graph first");
         },
+        [&](const Adjoint&) { give(node, 0, make_tensor(type_of(node), batch_)); },
+        [&](const Override& override) {
+          for (std::size_t i = 0; i < override.values.size(); ++i) give(node, i, value(override.values[i]));
+        },
         [](const Update&) {});
   }
 

@@ -194,7 +194,7 @@ class GraphParser {
     return broken;
   }
 
-  // operation = input | state | sweep | scan | random | gradient
+  // operation = input | state | sweep | scan | random | gradient | 'adjoint' name | override
   decltype(Node::op) parse_operation(Scope& scope) {
     const Token word = stream_.peek();
     if (stream_.accept("input")) return Input{stream_.expect_name("the input's name")};
@@ -203,7 +203,10 @@ class GraphParser {
     if (stream_.accept("scan")) return parse_scan(scope);
     if (stream_.accept("random")) return parse_random(scope);
     if (stream_.accept("gradient")) return parse_gradient(scope);
-    static const std::vector<std::string> names = {"input", "state", "sweep", "scan", "random", "gradient"};
+    if (stream_.accept("adjoint")) return Adjoint{stream_.expect_name("the adjoint's name")};
+    if (stream_.accept("override")) return parse_override(scope);
+    static const std::vector<std::string> names = {"input",  "state",    "sweep",   "scan",
+                                                   "random", "gradient", "adjoint", "override"};
     stream_.fail(word, "unknown-operation", fmt::format("expected an operation, found {}", describe(word)),
                  suggestion(word.text, names));
     return Input{};
@@ -229,6 +232,24 @@ class GraphParser {
     stream_.expect("by");
     gradient.by = parse_value(scope);
     return gradient;
+  }
+
+  // override = 'override' value (',' value)* 'adjoint' value (',' value)* 'gradient' value '=' value (',' value '='
+  // value)*
+  Override parse_override(Scope& scope) {
+    Override override;
+    do override.values.push_back(parse_value(scope));
+    while (stream_.accept(","));
+    stream_.expect("adjoint", "after the values");
+    do override.adjoints.push_back(parse_value(scope));
+    while (stream_.accept(","));
+    stream_.expect("gradient", "after the adjoints");
+    do {
+      override.of.push_back(parse_value(scope));
+      stream_.expect("=");
+      override.gradients.push_back(parse_value(scope));
+    } while (stream_.accept(","));
+    return override;
   }
 
   // sweep = 'sweep' '[' axes ('where' guard (',' guard)*)? ']' combiner? order? ('at' '[' indices ']')? body

@@ -217,6 +217,15 @@ class GraphPrinter {
         [&](const Gradient& gradient) {
           return fmt::format("gradient of {} by {}", value(names, gradient.of), value(names, gradient.by));
         },
+        [](const Adjoint& adjoint) { return "adjoint " + quoted_name(adjoint.name); },
+        [&](const Override& override) {
+          Names gradients;
+          for (std::size_t i = 0; i < std::min(override.of.size(), override.gradients.size()); ++i) {
+            gradients.push_back(value(names, override.of[i]) + " = " + value(names, override.gradients[i]));
+          }
+          return fmt::format("override {} adjoint {} gradient {}", values(names, override.values),
+                             values(names, override.adjoints), joined(gradients));
+        },
         [&](const Update& update) {
           return fmt::format("update {} = {}", quoted_name(update.state), value(names, update.value));
         });

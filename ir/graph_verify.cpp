@@ -125,6 +125,10 @@ class GraphVerifier {
         },
         [&](const Scan& scan) { check(context, scan); }, [&](const Random& random) { check(context, random); },
         [&](const Gradient& gradient) { check(context, gradient); },
+        [&](const Adjoint&) {
+          if (has_results(context, 1)) check_left(context, "adjoint");
+        },
+        [&](const Override& override) { check(context, override); },
         [&](const Update& update) { check(context, update); });
   }
 
@@ -170,11 +174,43 @@ class GraphVerifier {
     }
   }
 
-  void check(const NodeContext& context, const Gradient& gradient) {
-    if (!has_results(context, 1)) return;
+  bool check_left(const NodeContext& context, std::string_view kind) const {
     if (legality_.differentiated)
-      return context.report("gradient-left", fmt::format("gradient node {} must be gone after differentiate",
-                                                         context.name(context.node().results[0])));
+      context.report("gradient-left", fmt::format("{} node {} must be gone after differentiate", kind,
+                                                  context.name(context.node().results[0])));
+    return !legality_.differentiated;
+  }
+
+  void check(const NodeContext& context, const Override& override) {
+    if (!has_results(context, override.values.size()) || !check_left(context, "override")) return;
+    if (override.adjoints.size() != override.values.size())
+      return context.report("value-count", fmt::format("expected {} adjoints, found {}", override.values.size(),
+                                                       override.adjoints.size()));
+    for (std::size_t i = 0; i < override.values.size(); ++i) {
+      const ValueId adjoint = override.adjoints[i];
+      const TensorType& type = graph_.type(override.values[i]);
+      if (!std::holds_alternative<Adjoint>(graph_.node_of(adjoint).op))
+        context.report("wrong-type", fmt::format("expected an adjoint, found {}", context.name(adjoint)));
+      if (!is_float(type.dtype))
+        context.report("wrong-type",
+                       fmt::format("expected an override of floating tensors, found {}", to_string(type)));
+      for (const ValueId one : {adjoint, context.node().results[i]}) {
+        if (graph_.type(one) != type)
+          context.report("wrong-type", fmt::format("expected {} to be {}, found {}", context.name(one), to_string(type),
+                                                   to_string(graph_.type(one))));
+      }
+    }
+    for (std::size_t i = 0; i < override.of.size(); ++i) {
+      const TensorType& type = graph_.type(override.of[i]);
+      if (!is_float(type.dtype) || graph_.type(override.gradients[i]) != type)
+        context.report("wrong-type",
+                       fmt::format("expected the gradient of {} to be {}, found {}", context.name(override.of[i]),
+                                   to_string(type), to_string(graph_.type(override.gradients[i]))));
+    }
+  }
+
+  void check(const NodeContext& context, const Gradient& gradient) {
+    if (!has_results(context, 1) || !check_left(context, "gradient")) return;
     const TensorType& of = graph_.type(gradient.of);
     const TensorType& by = graph_.type(gradient.by);
     if (!is_float(of.dtype) || !of.shape.empty())

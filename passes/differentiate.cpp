@@ -125,11 +125,37 @@ class Differentiator {
   std::map<std::pair<ValueId, ValueId>, ValueId> gradients_;
 };
 
+// All gradients are taken: an override is its values, and nothing is left for an adjoint to stand for.
+void copy_without_overrides(GraphBuilder& builder, const Graph& from, NodeId id, std::vector<ValueId>& to) {
+  const Node& node = from.nodes[static_cast<std::size_t>(id)];
+  if (const Override* override = std::get_if<Override>(&node.op)) {
+    for (std::size_t i = 0; i < node.results.size(); ++i) {
+      to[static_cast<std::size_t>(node.results[i])] = copy_of(to, override->values[i]);
+    }
+  } else if (std::holds_alternative<Adjoint>(node.op)) {
+    to[static_cast<std::size_t>(node.results[0])] = zero_like(builder, from.type(node.results[0]));
+  } else {
+    copy_node(builder, from, id, to);
+  }
+}
+
+bool has_overrides(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+    const Scan* scan = std::get_if<Scan>(&node.op);
+    return std::holds_alternative<Override>(node.op) || std::holds_alternative<Adjoint>(node.op) ||
+           (scan && has_overrides(*scan->body));
+  });
+}
+
 }  // namespace
 
 Model differentiate(const Model& model) {
   Model result{model.name, model.states, {}};
-  for (const Graph& entry : model.entries) result.entries.push_back(Differentiator(entry).run());
+  for (const Graph& entry : model.entries) {
+    Graph differentiated = Differentiator(entry).run();
+    if (has_overrides(differentiated)) differentiated = rebuild(differentiated, copy_without_overrides);
+    result.entries.push_back(std::move(differentiated));
+  }
   return result;
 }
 

@@ -70,7 +70,8 @@ class KernelOrder {
   Place place_of(const Graph& graph, const Node& node) const {
     return match(
         node.op, [](const Input&) { return Place{}; }, [](const State&) { return Place{}; },
-        [](const Gradient&) { return Place{}; }, [&](const Sweep&) { return places_.at(&node); },
+        [](const Gradient&) { return Place{}; }, [](const Adjoint&) { return Place{}; },
+        [](const Override&) { return Place{}; }, [&](const Sweep&) { return places_.at(&node); },
         [&](const Random&) { return places_.at(&node); },
         [&](const Update& update) { return Place{place_of(graph, graph.node_of(update.value)).first, last}; },
         [&](const Scan& scan) {

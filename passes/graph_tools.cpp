@@ -39,6 +39,11 @@ Model rebuild(const Model& model, const NodeRewrite& rewrite) {
   return result;
 }
 
+ValueId zero_like(GraphBuilder& builder, const TensorType& type) {
+  return builder.elementwise(
+      type.shape, [&](BodyBuilder& body, const std::vector<Affine>&) { return body.literal(0, type.dtype); });
+}
+
 std::size_t count_nodes(const Graph& graph) {
   std::size_t nodes = graph.nodes.size();
   for (const Node& node : graph.nodes) {

@@ -17,6 +17,8 @@ Graph rebuild(const Graph& graph, const NodeRewrite& rewrite);
 // The sweep reading the values where they went.
 Sweep renamed(const Sweep& sweep, const std::vector<ValueId>& to);
 
+ValueId zero_like(GraphBuilder& builder, const TensorType& type);
+
 // Those of scan bodies included; beyond node_limit it stops counting. A pass that could make many times what it is
 // given (nested gradients) stops there too.
 std::size_t count_nodes(const Graph& graph);

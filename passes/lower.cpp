@@ -261,7 +261,9 @@ class ModelLowering {
           [&](const Sweep& sweep) { lower_one(frame, node, with_named_axes(sweep)); },
           [&](const Scan& scan) { lower_scan(frame, node, scan); },
           [&](const Random& random) { lower_draw(frame, node, random); },
-          [](const Gradient&) { DESCENT_CHECK(false, "lower: a gradient node is left"); }, [](const Update&) {});
+          [](const Gradient&) { DESCENT_CHECK(false, "lower: a gradient node is left"); },
+          [](const Adjoint&) { DESCENT_CHECK(false, "lower: an adjoint is left"); },
+          [](const Override&) { DESCENT_CHECK(false, "lower: an override is left"); }, [](const Update&) {});
     }
   }
 

@@ -1,6 +1,7 @@
 #include "passes/reverse.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "ir/match.h"
 #include "passes/graph_tools.h"
@@ -118,9 +119,7 @@ std::optional<ValueId> Reverse::adjoint(ValueId value) {
 
 ValueId Reverse::adjoint_or_zero(ValueId value) {
   if (std::optional<ValueId> known = adjoint(value)) return *known;
-  const TensorType type = builder_.type(value);
-  return builder_.elementwise(
-      type.shape, [&](BodyBuilder& body, const std::vector<Affine>&) { return body.literal(0, type.dtype); });
+  return zero_like(builder_, TensorType(builder_.type(value)));
 }
 
 void Reverse::run() {
@@ -136,6 +135,7 @@ void Reverse::walk(const Node& node) {
   match(
       node.op, [&](const Sweep& sweep) { walk_sweep(sweep, node.results[0]); },
       [&](const Scan& scan) { walk_scan(scan, node.results); }, [](const Input&) {}, [](const State&) {},
+      [&](const Override& override) { walk_override(override, node.results); }, [](const Adjoint&) {},
       [](const Random&) {}, [](const Update&) {},
       [](const Gradient&) { DESCENT_CHECK(false, "differentiate: a gradient node stands before the one in turn"); });
 }
@@ -182,6 +182,27 @@ void Reverse::walk_sweep(const Sweep& sweep, ValueId result) {
     if (value && part.combiner == Combiner::none && lands_everywhere(made_sweep, type_of(read.tensor).shape)) {
       made.try_emplace(adjoint, Read{*value, part.landing, std::nullopt});
     }
+  }
+}
+
+// What the gradients are made of, with what has reached the results in the places of the adjoints.
+void Reverse::walk_override(const Override& override, const std::vector<ValueId>& results) {
+  std::vector<ValueId> to(builder_.graph().values.size());
+  std::iota(to.begin(), to.end(), 0);
+  NodeId first = builder_.graph().value(results[0]).node;
+  const NodeId last = first;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    first = std::min(first, builder_.graph().value(override.adjoints[i]).node);
+    to[static_cast<std::size_t>(override.adjoints[i])] = adjoint_or_zero(results[i]);
+  }
+  for (NodeId id = first; id < last && builder_.graph().nodes.size() <= node_limit; ++id) {
+    const std::vector<ValueId> operands = operands_of(builder_.graph().nodes[static_cast<std::size_t>(id)]);
+    const bool moved = std::any_of(operands.begin(), operands.end(),
+                                   [&](ValueId operand) { return to[static_cast<std::size_t>(operand)] != operand; });
+    if (moved) copy_node(builder_, builder_.graph(), id, to);
+  }
+  for (std::size_t i = 0; i < override.of.size(); ++i) {
+    if (active(override.of[i])) seed(override.of[i], copy_of(to, override.gradients[i]));
   }
 }
 

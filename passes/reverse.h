@@ -37,6 +37,7 @@ class Reverse {
   const TensorType& type_of(ValueId value) const { return builder_.type(value); }
   void walk(const Node& node);
   void walk_sweep(const Sweep& sweep, ValueId result);
+  void walk_override(const Override& override, const std::vector<ValueId>& results);
   void walk_scan(const Scan& scan, const std::vector<ValueId>& results);
   ValueId winners(const Sweep& sweep, ValueId result);
   ValueId exclusive_product(const Sweep& sweep, bool before);

@@ -12,6 +12,7 @@
 // loop index among its own axes.
 #include <algorithm>
 
+#include "passes/graph_tools.h"
 #include "passes/reverse.h"
 
 namespace descent {
@@ -181,11 +182,6 @@ class ScanReversal {
     read.tensor = stacks_[static_cast<std::size_t>(at - stacked_.begin())];
     read.at.insert(read.at.begin(), Index{Affine::axis(0), no_scalar});
     return read;
-  }
-
-  static ValueId zero_like(GraphBuilder& builder, const TensorType& type) {
-    return builder.elementwise(
-        type.shape, [&](BodyBuilder& body, const std::vector<Affine>&) { return body.literal(0, type.dtype); });
   }
 
   GraphBuilder& outer_;

@@ -33,7 +33,8 @@ double operations(const Node& node, std::int64_t batch) {
       node.op, [](const Input&) { return 0.0; }, [](const State&) { return 0.0; },
       [&](const Sweep& sweep) { return operations(sweep, batch); },
       [&](const Scan& scan) { return static_cast<double>(scan.axis.extent.size) * operations_of(*scan.body, batch); },
-      [](const Random&) { return 0.0; }, [](const Gradient&) { return 0.0; }, [](const Update&) { return 0.0; });
+      [](const Random&) { return 0.0; }, [](const Gradient&) { return 0.0; }, [](const Adjoint&) { return 0.0; },
+      [](const Override&) { return 0.0; }, [](const Update&) { return 0.0; });
 }
 
 void fix(Extent& extent, std::int64_t batch) {

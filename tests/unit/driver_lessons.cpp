@@ -87,6 +87,12 @@ TEST_CASE("six optimizers take PyTorch's steps along the same gradients") {
   }
 }
 
+TEST_CASE("an optimizer of matrix products, written in the model's file, trains a network") {
+  Training training = training_of(example("21_muon", {{"epochs", "4"}}));
+  losses_of(training, training.epochs());
+  CHECK(value_named(value_of(training.evaluate()), "accuracy") > 0.96);
+}
+
 TEST_CASE("breast cancer: scikit-learn's coefficients and its number of right answers") {
   const data::Tensors expected = fixture("logistic_sklearn.expected");
   Training training = training_of(example("10_breast_cancer"));

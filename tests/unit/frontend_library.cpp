@@ -343,6 +343,29 @@ TEST_CASE("each layer of a repeat begins as it would if it were written out") {
   }
 }
 
+TEST_CASE("orthogonal initial values are at right angles") {
+  const auto compiled = compile(
+      "model m() {\n param tall : f32[3, 2, 4] ~ orthogonal(2)\n param wide : f32[3, 5] ~ orthogonal\n"
+      " output o = sum[...](tall) + sum[...](wide)\n}\n");
+  const Tensors states = initial_states(compiled);
+  const auto product = [&](const char* name, std::size_t rows, std::size_t columns, bool of_columns) {
+    const Numbers& x = states.at(name).data;
+    const std::size_t n = of_columns ? columns : rows;
+    Numbers gram(n * n);
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j < n; ++j) {
+        for (std::size_t k = 0; k < rows * columns / n; ++k) {
+          gram[i * n + j] +=
+              of_columns ? x[k * columns + i] * x[k * columns + j] : x[i * columns + k] * x[j * columns + k];
+        }
+      }
+    }
+    return gram;
+  };
+  check_close(product("tall", 6, 4, true), {4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 4});
+  check_close(product("wide", 3, 5, false), {1, 0, 0, 0, 1, 0, 0, 0, 1});
+}
+
 TEST_CASE("initial values have the stated spread") {
   struct Case {
     std::string initial;

@@ -50,6 +50,9 @@ entry step {
     yield %n
   } : f32[batch, 3], f32[5, batch, 3]
   %loss = sweep [b < batch, j < 3] sum at [] { %last[b, j] * %1[b, j] } : f32[]
+  %flow = adjoint y.sign : f32[batch, 3]
+  %slope = sweep [b < batch, j < 3] { %flow[b, j] * %h[b, j] } : f32[batch, 3]
+  %o, %p = override %y, %h adjoint %flow, %flow gradient %s = %slope, %h = %flow : f32[batch, 3], f32[batch, 3]
   %g = gradient of %loss by %w : f32[2, 3]
   %new = sweep [k < 2, j < 3] { %w[k, j] - 0.1 * (%g[k, j] + %scatter[k, j]) } : f32[2, 3]
   update hidden.weight = %new
@@ -101,6 +104,7 @@ TEST_CASE("a mistake in the Graph's text is a diagnostic that says what was expe
       {"%x = sweep [] { 1.0 } : f32[]", "6:3: error: '%x' is defined twice"},
       {"%y, %z = sweep [] { 1.0 } : f32[]", "6:3: error: expected 2 types for 2 values, found 1"},
       {"%y = random s(%n %n) : f32[]", "6:20: error: expected ',' between seed and step, found the value '%n'"},
+      {"%y = override %x by %x : f32[]", "6:20: error: expected 'adjoint' after the values, found 'by'"},
       {"%y = gradient %x by %x : f32[]", "6:17: error: expected 'of', found the value '%x'"},
       {"%y = scan [t < 3] { carry %c = %n : i32[] } : i32[]",
        "6:45: error: expected a next for '%c' before the scan ends"},
