@@ -119,6 +119,14 @@ TempId BodyEmitter::read(const Read& read, const std::vector<TempId>& known, Tem
   return k_.load(arrays_.at(home.buffer), at, within, *read.otherwise);
 }
 
+TempId BodyEmitter::load(const Read& read, const std::vector<Affine>& at, TempId guard) {
+  const Home home = job_.home(read.tensor);
+  std::vector<Affine> all;
+  for (const Affine& form : home.prefix) all.push_back(placed(form));
+  all.insert(all.end(), at.begin(), at.end());
+  return k_.load(arrays_.at(home.buffer), loop::at(all), guard, read.otherwise.value_or(0));
+}
+
 TempId BodyEmitter::value(const Body& body, ScalarId id, TempId guard) {
   Emission emission{body, guard, costly_sides(body, id), std::vector<TempId>(body.scalars.size(), no_temp)};
   emit_side(emission, no_scalar);

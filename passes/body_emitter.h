@@ -40,6 +40,10 @@ class BodyEmitter {
   // The value of one scalar of the body; nothing is computed that it does not need. The costly side of a select is
   // computed in a branch, which a back end skips where nobody wants it.
   loop::TempId value(const Body& body, ScalarId id, loop::TempId guard);
+  // A form over the sweep's axes as one over the kernel's variables.
+  Affine placed(const Affine& form) const;
+  // The element of what `read` reads at these indices instead of its own.
+  loop::TempId load(const Read& read, const std::vector<Affine>& at, loop::TempId guard);
 
  private:
   // The scalars of a body on their way to temps.
@@ -52,7 +56,6 @@ class BodyEmitter {
   void emit_side(Emission& emission, ScalarId select);
   loop::TempId emit_scalar(Emission& emission, ScalarId id);
   loop::TempId emit_select(Emission& emission, ScalarId select, std::size_t side);
-  Affine placed(const Affine& form) const;
   loop::VariableId scan_variable(AxisId axis) const;
   loop::TempId read(const Read& read, const std::vector<loop::TempId>& known, loop::TempId guard);
   loop::TempId in_range(const Index& index, const loop::Subscript& subscript, Extent extent);

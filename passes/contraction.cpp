@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "passes/patch.h"
 #include "passes/sweep_tools.h"
 
 namespace descent {
@@ -70,7 +71,9 @@ class ContractionPlan {
     plan_.row = best_.row;
     plan_.vector_tile = best_.vectors * plan_.lanes;
     plan_.row_tile = best_.rows;
-    if (best_.packs) {
+    if (best_.slides) {
+      slide();
+    } else if (best_.packs) {
       pack();
     } else if (best_.right && sweep_.guards.empty()) {
       read_once();
@@ -85,6 +88,7 @@ class ContractionPlan {
     std::int64_t rows = 1, vectors = 1;
     std::optional<std::size_t> right;
     bool packs = false;
+    bool slides = false;  // the right factor is a window, read where it lies or from a patch
   };
 
   std::int64_t extent(AxisId axis) const {
@@ -115,7 +119,8 @@ class ContractionPlan {
   }
 
   bool is_strided(const Read& read, AxisId axis) const {
-    return stride_of(read.at, graph_.type(read.tensor).shape, axis) == Stride::far;
+    const Stride stride = stride_of(read.at, graph_.type(read.tensor).shape, axis);
+    return stride == Stride::near || stride == Stride::far;
   }
 
   // Does every read of the factor that steps with the axis step through neighbours?
@@ -156,19 +161,25 @@ class ContractionPlan {
 
   void try_tiles(AxisId vector, std::optional<AxisId> row) {
     const std::optional<std::size_t> right = right_factor(vector, row);
-    if (row && !right) return;
+    if (row && (!right || (is_batch(*row) && slides_over_free(1 - *right, vector)))) return;
     const Stride store = stride_of(sweep_.landing, result_, vector);
     const double stored = points_ / terms_ * (store == Stride::one ? contiguous_cost : strided_cost);
     const double strided = strided_penalty(vector, right);
     const std::int64_t most_rows = row ? std::min(most_tile_rows, extent(*row)) : 1;
-    // Widths that a panel may have; of equal tiles the narrowest.
-    for (std::int64_t vectors = 1; vectors <= most_tile_vectors; vectors *= 2) {
+    const bool slides = right && row && is_window(*right, vector);
+    const double asked = right && row ? asking_penalty(1 - *right) : 0;
+    // Widths that a panel may have, a power of two; of equal tiles the narrowest.
+    for (std::int64_t vectors = 1; vectors <= most_tile_vectors; vectors += slides ? 1 : vectors) {
       for (std::int64_t rows = 1; rows <= most_rows; ++rows) {
         const bool fits = rows * vectors + vectors + 1 <= machine_.vector_registers;
-        if (!fits || (vectors > 1 && extent(vector) < vectors * plan_.lanes)) continue;
-        const bool packs = right && row && is_worth_packing(*right, vector, *row, rows);
-        Choice choice{tile_cycles(vector, row, rows, vectors) + stored, vector, row, rows, vectors, right, packs};
-        if (packs) {
+        const std::int64_t least = slides ? (vectors - 1) * plan_.lanes + 1 : vectors * plan_.lanes;
+        if (!fits || (vectors > 1 && extent(vector) < least)) continue;
+        const bool packs = right && row && !slides && is_worth_packing(*right, vector, *row, rows);
+        Choice choice{
+            tile_cycles(vector, row, rows, vectors) + stored + asked, vector, row, rows, vectors, right, packs, slides};
+        if (slides) {
+          choice.cost += patch_elements(*right, vector) * contiguous_cost;
+        } else if (packs) {
           choice.cost += elements(*right) * (is_contiguous(*right, vector) ? contiguous_cost : gathered_cost);
         } else {
           choice.cost += strided * points_ / static_cast<double>(rows);
@@ -191,6 +202,112 @@ class ContractionPlan {
     const std::int64_t readers = ceiling(extent(row), rows);
     return readers >= readers_that_pay || ((readers > 1 || is_large(right)) && !is_contiguous(right, vector));
   }
+
+  // -- windows -------------------------------------------------------------------------------------------------------
+
+  // The factor as it stands when it is a read that can be copied patch by patch.
+  const Read* patch_read(std::size_t factor) const {
+    const Read* read = std::get_if<Read>(&sweep_.body[factors_[factor]].node);
+    const auto is_direct = [](const Index& index) { return index.through == no_scalar; };
+    return read && std::all_of(read->at.begin(), read->at.end(), is_direct) ? read : nullptr;
+  }
+  bool is_batch(AxisId axis) const { return sweep_.axes[static_cast<std::size_t>(axis)].extent.is_batch(); }
+  // Elements that a read covers while these axes move.
+  double covered(const Read& read, const std::vector<AxisId>& moving) const {
+    double elements = 1;
+    for (std::int64_t places : reach_of(read, [&](AxisId axis) {
+           return std::count(moving.begin(), moving.end(), axis) > 0 ? extent(axis) : std::int64_t{1};
+         })) {
+      elements *= static_cast<double>(places);
+    }
+    return elements;
+  }
+  // Points of these axes that the factor steps with.
+  double stepped(std::size_t factor, const std::vector<AxisId>& moving) const {
+    double points = 1;
+    for (AxisId axis : moving) points *= steps_with(factor, axis) ? static_cast<double>(extent(axis)) : 1;
+    return points;
+  }
+  std::vector<AxisId> terms_and(const std::vector<AxisId>& more) const {
+    std::vector<AxisId> axes = plan_.serial;
+    axes.insert(axes.end(), more.begin(), more.end());
+    return axes;
+  }
+  double most_patch() const {
+    return static_cast<double>(std::min(machine_.l2_bytes / 2, most_copied_bytes) / element_);
+  }
+  // Does the factor lie along the vector axis, and is it a read that meets the same elements again and again, or names
+  // a value outside its tensor?
+  bool is_window(std::size_t factor, AxisId vector) const {
+    const Read* read = patch_read(factor);
+    if (!read || !sweep_.guards.empty() || is_batch(vector)) return false;
+    if (stride_of(read->at, graph_.type(read->tensor).shape, vector) != Stride::one) return false;
+    if (std::any_of(plan_.serial.begin(), plan_.serial.end(), [&](AxisId axis) { return is_batch(axis); }))
+      return false;
+    const std::vector<AxisId> moving = terms_and({vector});
+    const double elements = covered(*read, moving);
+    return elements <= most_patch() && (read->otherwise || 2 * elements <= stepped(factor, moving));
+  }
+  // Does the factor meet the same elements again and again while static free axes move? Its patches, one for every row
+  // of a batch, would fill the caches: the rows of a tile are its own places.
+  bool slides_over_free(std::size_t factor, AxisId vector) const {
+    const Read* read = patch_read(factor);
+    if (!read) return false;
+    std::vector<AxisId> moving = terms_and(plan_.free);
+    std::erase_if(moving, [&](AxisId axis) { return axis == vector || is_batch(axis); });
+    return 2 * covered(*read, moving) <= stepped(factor, moving);
+  }
+  // Elements of all patches of a window; none when it is read where it lies.
+  double patch_elements(std::size_t factor, AxisId vector) const {
+    const Read& read = *patch_read(factor);
+    if (!read.otherwise) return 0;
+    const std::vector<AxisId> moving = terms_and({vector});
+    return covered(read, moving) * elements(factor) / stepped(factor, moving);
+  }
+  // What is asked of every term where a factor names a value outside its tensor, and no patch can answer before.
+  double asking_penalty(std::size_t left) const {
+    const Read* read = std::get_if<Read>(&sweep_.body[factors_[left]].node);
+    return read && read->otherwise && !patch_read(left) ? points_ : 0;
+  }
+  // All terms at a time, unless they come in pieces. Inside a patch as many of the free axes stand as it has room for.
+  void slide() {
+    const std::size_t right = *best_.right;
+    const Read& read = *patch_read(right);
+    plan_.packing = Packing{right, 0, extent(plan_.serial[0]), false};
+    plan_.packing->patches = read.otherwise.has_value();
+    plan_.masks_rest = true;
+    if (!plan_.packing->patches || piece_of(sweep_, largest_batch_) > 0) return;
+    std::vector<AxisId> free = other_axes(), moving = terms_and({best_.vector});
+    for (std::size_t a = free.size(); a-- > 1;) {  // the first one is left to threads
+      moving.push_back(free[a]);
+      if (is_batch(free[a]) || covered(read, moving) > most_patch() / 2) break;
+      plan_.inner.insert(plan_.inner.begin(), free[a]);
+    }
+  }
+  // The free axes of more than one step besides those of the tile.
+  std::vector<AxisId> other_axes() const {
+    std::vector<AxisId> axes = plan_.free;
+    std::erase_if(axes, [&](AxisId axis) { return axis == best_.vector || axis == best_.row || extent(axis) == 1; });
+    return axes;
+  }
+  // Free axes that only the left factor steps with stand inside the panels of the right one, which serve them all;
+  // what the left factor reads for them, mostly the same, is a patch.
+  void set_inner(std::int64_t terms_of_block) {
+    const std::size_t left = 1 - *best_.right;
+    const std::int64_t width = best_.vectors * plan_.lanes, rows = extent(*best_.row);
+    std::int64_t turns = 1;
+    for (AxisId axis : plan_.inner) turns *= extent(axis);
+    plan_.packing->copies_left = plan_.packing->turns_left = false;
+    plan_.packing->patches_left = patch_read(left) != nullptr;
+    const std::int64_t most_sums = std::min(machine_.l2_bytes / 2, most_waiting_bytes) / element_ / turns;
+    const std::int64_t most = std::max<std::int64_t>(std::min(most_sums / width, most_rows(terms_of_block)), 1);
+    const std::int64_t all = extent(best_.vector);
+    const bool is_one_tile = all <= width;  // then threads share the rows
+    if (most < rows || is_one_tile) set_row_block(is_one_tile ? std::min(most, ceiling(rows, 2)) : most);
+    plan_.vector_block = even_block(all, std::min(most_sums / std::min(most, rows), ceiling(all, 2)), width);
+  }
+
+  // -- panels --------------------------------------------------------------------------------------------------------
 
   // Is the factor a tensor whose panels are the tiles of the vector axis?
   bool lies_in_panels(ScalarId factor) const {
@@ -250,6 +367,10 @@ class ContractionPlan {
     }
     plan_.packing = packing;
     plan_.masks_rest = true;
+    for (AxisId axis : other_axes()) {
+      if (!is_batch(axis) && !steps_with(*best_.right, axis)) plan_.inner.push_back(axis);
+    }
+    if (!plan_.inner.empty()) return set_inner(packing.block * inner);
 
     const bool is_staged = packing.cut > 0 || packing.block < steps;
     const std::int64_t rows_of_all_terms = std::max<std::int64_t>(most_rows(static_cast<std::int64_t>(terms_)), 1);
@@ -298,7 +419,7 @@ class ContractionPlan {
     const bool is_batch = sweep_.axes[static_cast<std::size_t>(inner)].extent.is_batch();
     return is_direct && stride_of(read->at, graph_.type(read->tensor).shape, inner) == Stride::one &&
            (!is_batch || (blocks == 1 && piece_of(sweep_, largest_batch_) == 0)) &&
-           piece_of(sweep_, largest_batch_) % plan_.lanes == 0;
+           (plan_.serial.size() > 1 || piece_of(sweep_, largest_batch_) % plan_.lanes == 0);
   }
   bool has_many_tiles() const { return extent(best_.vector) >= readers_that_pay * best_.vectors * plan_.lanes; }
   // The other factor strides with the terms, and many tiles read it.

@@ -133,6 +133,67 @@ Sweep searched(const Sweep& sweep, std::size_t dimension, Extent extent) {
   return result;
 }
 
+// The factors of the body's product that are reads as they stand; none of any other body.
+std::vector<ScalarId> factors_read(const Body& body) {
+  const Apply* product = std::get_if<Apply>(&body.scalars.back().node);
+  if (!product || product->op != Op::mul || !is_float(body.type())) return {};
+  std::vector<ScalarId> factors;
+  for (ScalarId factor : product->operands) {
+    if (std::holds_alternative<Read>(body[factor].node)) factors.push_back(factor);
+  }
+  return factors;
+}
+
+// Are these the two guards that keep an index inside a dimension of this extent?
+//   index >= 0, extent - 1 - index >= 0
+bool keep_inside(const Affine& low, const Affine& high, const Index& index, Extent extent) {
+  return index.through == no_scalar && !extent.is_batch() && low == index.offset &&
+         high == Affine::of(extent.size - 1) - index.offset;
+}
+
+// May the read leave its tensor when no guard stands before it?
+bool leaves(const Graph& graph, const Sweep& sweep, const Read& read) {
+  if (read.otherwise) return false;
+  const auto last = [&](AxisId axis) {
+    return axis < 0 ? 0 : sweep.axes[static_cast<std::size_t>(axis)].extent.size - 1;
+  };
+  const Shape& shape = graph.type(read.tensor).shape;
+  for (std::size_t d = 0; d < shape.size(); ++d) {
+    const std::vector<Term>& terms = read.at[d].offset.terms;
+    const bool is_of_scan = terms.size() > 1 && terms.front().axis < 0;
+    if (is_of_scan || (read.at[d].through == no_scalar && may_leave(read.at[d], shape[d], last))) return true;
+  }
+  return false;
+}
+
+// A term of a sum of products that guards skip because a factor would be read outside its tensor is nothing: the read
+// names 0 outside, and the guards go. So a sum over the places of a window has no conditions but those of its reads.
+//   where o - r >= 0, 5 - o + r >= 0 { %d_y[o - r] * %w[r] }   →   { %d_y[o - r else 0.0] * %w[r] }
+Sweep with_reads_for_guards(const Graph& graph, const Sweep& sweep) {
+  if (sweep.combiner != Combiner::sum) return sweep;
+  Sweep result = sweep;
+  std::vector<Affine>& guards = result.guards;
+  for (ScalarId factor : factors_read(sweep.body)) {
+    Read& read = std::get<Read>(result.body.scalars[static_cast<std::size_t>(factor)].node);
+    if (read.otherwise && *read.otherwise != 0) continue;
+    for (std::size_t d = 0; d < read.at.size(); ++d) {
+      const Extent extent = graph.type(read.tensor).shape[d];
+      for (std::size_t i = 0; i + 1 < guards.size(); ++i) {
+        if (!keep_inside(guards[i], guards[i + 1], read.at[d], extent)) continue;
+        guards.erase(guards.begin() + static_cast<std::ptrdiff_t>(i),
+                     guards.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+        read.otherwise = 0;
+        break;
+      }
+    }
+  }
+  const std::vector<ScalarId> reads = reads_of(result.body);
+  const bool others_stay = std::none_of(reads.begin(), reads.end(), [&](ScalarId id) {
+    return leaves(graph, result, std::get<Read>(result.body[id].node));
+  });
+  return others_stay ? result : sweep;
+}
+
 std::vector<Sweep> gathered(Sweep sweep, const Shape& shape) {
   std::optional<Meeting> meeting = find_meeting(sweep);
   if (!meeting) {
@@ -183,7 +244,9 @@ ValueId join_parts(GraphBuilder& builder, const std::vector<Sweep>& parts, Combi
                    const Span& origin) {
   const DType type = value.type.dtype;
   std::vector<ValueId> values;
-  for (const Sweep& part : parts) values.push_back(builder.sweep(part, value.type.shape, value.name, origin));
+  for (const Sweep& part : parts) {
+    values.push_back(builder.sweep(with_reads_for_guards(builder.graph(), part), value.type.shape, value.name, origin));
+  }
   if (values.size() == 1) return values[0];
   auto joined = [&](BodyBuilder& body, const std::vector<Affine>& axes) {
     std::vector<Index> at;

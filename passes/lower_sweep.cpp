@@ -7,6 +7,7 @@
 #include "ir/loop_builder.h"
 #include "ir/match.h"
 #include "passes/lower_unrolled.h"
+#include "passes/patch.h"
 #include "passes/sweep_kernel.h"
 #include "passes/sweep_tools.h"
 #include "passes/tile_loops.h"
@@ -21,6 +22,9 @@ using loop::LoopKind;
 using loop::Subscript;
 using loop::TempId;
 using loop::VariableId;
+
+// Terms of the innermost axis that stand one behind another instead of in a loop: a window's width.
+constexpr std::int64_t most_unrolled_terms = 4;
 
 class SweepLowering : SweepKernel {
  public:
@@ -83,7 +87,10 @@ class SweepLowering : SweepKernel {
     if (depth >= end) return inside();
     AxisId id = plan_.serial[depth];
     auto [begin, ends] = range_of(depth, start);
-    loops_.loop_over(LoopKind::serial, id, begin, ends, 1, [&] { serial_loops(depth + 1, end, start, inside); });
+    const bool is_short = plan_.packing && depth > 0 && depth + 1 == plan_.serial.size() &&
+                          !axis(id).extent.is_batch() && axis(id).extent.size <= most_unrolled_terms;
+    loops_.loop_over(is_short ? LoopKind::unrolled : LoopKind::serial, id, begin, ends, 1,
+                     [&] { serial_loops(depth + 1, end, start, inside); });
   }
   std::pair<Bound, std::vector<Bound>> range_of(std::size_t depth, std::optional<VariableId> start) const {
     Bound end = Bound::of(sweep_.axes[static_cast<std::size_t>(plan_.serial[depth])].extent);
@@ -140,7 +147,7 @@ class SweepLowering : SweepKernel {
   }
   // The last block's sums go where the sweep lands, the first block's begin at nothing.
   void add_up_to(std::int64_t last) {
-    const ArrayId sums = k_.declare("sums", job_.type.dtype, {{loops_.most_rows() * loops_.most_columns()}});
+    const ArrayId sums = k_.declare("sums", job_.type.dtype, {{all_sums()}});
     const std::int64_t block = packing().block;
     const auto between = [&](const Affine first) {
       const Terms terms{Bound{first, 0}, {Bound{first + block, 0}, Bound::of(axis(cut_axis()).extent)}};
@@ -179,23 +186,31 @@ class SweepLowering : SweepKernel {
   // One sum per row of the block and element of its tiles, all of them the identity. They lie tile by tile, in each
   // row by row.
   ArrayId declare_sums(const std::string& name) {
-    const ArrayId sums = k_.declare(name, job_.type.dtype, {{loops_.most_rows() * loops_.most_columns()}});
+    const ArrayId sums = k_.declare(name, job_.type.dtype, {{all_sums()}});
     each_sum([&](const auto& at) { k_.store(sums, at, identity()); });
     return sums;
   }
   void each_sum(const std::function<void(const std::vector<Subscript>& at)>& inside) {
-    const std::int64_t all = loops_.most_rows() * loops_.most_columns();
+    const std::int64_t all = all_sums();
     const std::int64_t width = all % plan_.lanes == 0 ? plan_.lanes : 1;
     k_.loop(LoopKind::serial, "at", Bound::of(0), {Bound::of(all)}, width, [&](VariableId base) {
       k_.loop(LoopKind::vector, "lane", Bound::of(width),
               [&](VariableId lane) { inside(loop::at({Affine::axis(base) + Affine::axis(lane)})); });
     });
   }
+  std::int64_t all_sums() const { return loops_.most_rows() * loops_.most_columns() * turns_of_inner(); }
+  std::int64_t turns_of_inner() const {
+    std::int64_t turns = 1;
+    for (AxisId id : plan_.inner) turns *= axis(id).extent.size;
+    return turns;
+  }
   // Where the sum of the current element waits.
   std::vector<Subscript> sum_at() {
-    return loop::at({(loops_.vector_base() - sums_base_) * loops_.most_rows() +
-                     (place_of(plan_.row) - loops_.block_base()) * loops_.vector_size() +
-                     (place_of(plan_.vector) - loops_.vector_base())});
+    Affine turn;
+    for (AxisId id : plan_.inner) turn = turn * axis(id).extent.size + place(id);
+    const Affine row = turn * loops_.most_rows() + (place_of(plan_.row) - loops_.block_base());
+    return loop::at({(loops_.vector_base() - sums_base_) * (loops_.most_rows() * turns_of_inner()) +
+                     row * loops_.vector_size() + (place_of(plan_.vector) - loops_.vector_base())});
   }
   Affine place_of(std::optional<AxisId> id) { return id ? place(*id) : Affine{}; }
 
@@ -214,6 +229,7 @@ class SweepLowering : SweepKernel {
   void add_block(const Terms& terms, const std::function<TempId()>& init,
                  const std::function<void(ArrayId sum)>& finish) {
     const std::optional<ArrayId> left = pack_left(terms);
+    patch_factors(terms);
     loops_.columns(plan_.panel_block > 0 ? plan_.panel_block : plan_.vector_tile, [&] {
       const std::optional<ArrayId> right = pack_right(terms);
       const Affine base = loops_.column_base();
@@ -320,6 +336,30 @@ class SweepLowering : SweepKernel {
     });
     return tiles;
   }
+  // What the factors' reads cover during these terms, of all rows and columns that are open.
+  void patch_factors(const Terms& terms) {
+    const std::size_t right = packing().factor;
+    if (packing().patches) {
+      right_patch_.emplace(patch_of(factors_[right], terms, plan_.vector, loops_.column_base(), loops_.most_columns()));
+    }
+    if (packing().patches_left) {
+      left_patch_.emplace(patch_of(factors_[1 - right], terms, plan_.row, loops_.block_base(), loops_.most_rows()));
+    }
+  }
+  Patch patch_of(ScalarId factor, const Terms& terms, std::optional<AxisId> tiled, const Affine& base,
+                 std::int64_t size) {
+    const auto movements = [&](AxisId id) -> std::optional<Movement> {
+      if (id < 0) return std::nullopt;
+      if (id == tiled) return Movement{base, size};
+      if (std::count(plan_.inner.begin(), plan_.inner.end(), id) > 0) return Movement{{}, axis(id).extent.size};
+      const auto depth =
+          static_cast<std::size_t>(std::find(plan_.serial.begin(), plan_.serial.end(), id) - plan_.serial.begin());
+      if (depth == plan_.serial.size() || depth < packing().cut) return std::nullopt;
+      if (depth > packing().cut) return Movement{{}, most(axis(id).extent)};
+      return Movement{terms.begin.form, std::min(packing().block, most(axis(id).extent))};
+    };
+    return {k_, emit_, job_, std::get<Read>(body_[factor].node), movements, plan_.lanes};
+  }
   std::int64_t most_terms() const {
     std::int64_t terms = packing().block;
     for (std::size_t s = packing().cut + 1; s < plan_.serial.size(); ++s) terms *= most(axis(plan_.serial[s]).extent);
@@ -341,13 +381,17 @@ class SweepLowering : SweepKernel {
                  ArrayId sum) {
     const ScalarId left_factor = factors_[1 - packing().factor], right_factor = factors_[packing().factor];
     const auto add_term = [&](const std::vector<Subscript>& at) {
-      const TempId a = left ? k_.load(*left, left_at(terms)) : emit_.value(body_, left_factor, loop::no_temp);
-      const TempId b =
-          right ? k_.load(*right, right_at(terms, base)) : emit_.value(body_, right_factor, emit_.required());
+      const TempId a = left          ? k_.load(*left, left_at(terms))
+                       : left_patch_ ? left_patch_->load()
+                                     : emit_.value(body_, left_factor, loop::no_temp);
+      const TempId b = right          ? k_.load(*right, right_at(terms, base))
+                       : right_patch_ ? right_patch_->load()
+                                      : emit_.value(body_, right_factor, emit_.required());
       k_.store(sum, at, k_.operation(Op::fma, {a, b, k_.load(sum, at)}));
     };
-    const auto add = [&] { right ? loops_.all_elements(add_term) : loops_.elements(add_term); };
-    if (right || !packing().turns || loops_.is_masked()) return each_term(terms, add);
+    const bool is_private = right || right_patch_;
+    const auto add = [&] { is_private ? loops_.all_elements(add_term) : loops_.elements(add_term); };
+    if (is_private || !packing().turns || loops_.is_masked()) return each_term(terms, add);
     in_groups(terms, packing().together, [&](std::int64_t count) {
       loops_.row_parts([&] { each_square(count, [&](std::int64_t square) { next_terms(square, add); }); });
     });
@@ -535,6 +579,7 @@ class SweepLowering : SweepKernel {
   const Schedule& plan_;
   Affine sums_base_;  // where the block of the vector axis begins whose sums wait
   TileLoops loops_;
+  std::optional<Patch> left_patch_, right_patch_;
 };
 
 }  // namespace

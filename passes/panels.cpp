@@ -75,6 +75,15 @@ class Vote {
       const Id result = id_of(graph, node.results[0]);
       if (is_contraction(*sweep)) count_votes(graph, *sweep, result, graph.type(node.results[0]));
       if (sweep->combiner == Combiner::none && tensors_[result].is_state) join_states(graph, *sweep, result);
+      veto_reads_across(graph, *sweep);
+    }
+  }
+
+  // What is read along its last axis by anything but one axis alone would be looked for panel by panel.
+  void veto_reads_across(const Graph& graph, const Sweep& sweep) {
+    for (ScalarId scalar : reads_of(sweep.body)) {
+      const Read& read = std::get<Read>(sweep.body[scalar].node);
+      if (!read.at.empty() && read.at.back().offset.terms.size() > 1) veto(id_of(graph, read.tensor));
     }
   }
 

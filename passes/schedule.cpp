@@ -70,11 +70,14 @@ int widest_element(const Sweep& sweep, const Graph& graph, DType result) {
   return std::max(bytes, 4);
 }
 
-// Contiguous traffic speaks for an axis, strided traffic against it.
+// Elements that a vector of strided ones spans per element, at most: two or four loads and a shuffle.
+constexpr std::int64_t near_steps = 2;
+
+// Contiguous traffic speaks for an axis, strided traffic against it; what takes every second element, a little.
 int worth(const Sweep& sweep, const Graph& graph, const Shape& result, AxisId axis) {
   constexpr int store_weight = 2, strided_cost = 3;
   Stride store = stride_of(sweep.landing, result, axis);
-  int score = store == Stride::one ? store_weight : -store_weight;
+  int score = store == Stride::one ? store_weight : (store == Stride::near ? -1 : -store_weight);
   for (const Read* read : reads(sweep)) {
     bool indirect =
         std::any_of(read->at.begin(), read->at.end(), [](const Index& i) { return i.through != no_scalar; });
@@ -85,16 +88,30 @@ int worth(const Sweep& sweep, const Graph& graph, const Shape& result, AxisId ax
 }
 
 std::optional<AxisId> choose_vector(const Sweep& sweep, const Graph& graph, const Shape& result,
-                                    const std::vector<AxisId>& candidates) {
+                                    const std::vector<AxisId>& candidates, int lanes) {
   std::optional<AxisId> best;
-  int best_worth = 0;
+  std::int64_t best_worth = 0;
   for (AxisId axis : candidates) {
     Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
     if (!extent.is_batch() && extent.size < 2) continue;
-    int score = worth(sweep, graph, result, axis);
+    const std::int64_t filled = extent.is_batch() ? lanes : std::min<std::int64_t>(lanes, extent.size);
+    const std::int64_t score = worth(sweep, graph, result, axis) * filled;
     if (score > best_worth) best = axis, best_worth = score;
   }
   return best;
+}
+
+// The axis whose steps fill the gaps of the vector axis in the result: side by side both write one line.
+//   at [2*i + r, 2*j + s]   s, of the vector axis j
+std::optional<AxisId> filling(const Sweep& sweep, AxisId vector, const std::vector<AxisId>& free) {
+  if (sweep.landing.empty() || sweep.landing.back().through != no_scalar) return std::nullopt;
+  const Affine& last = sweep.landing.back().offset;
+  const std::int64_t gap = last.coefficient(vector);
+  for (AxisId axis : free) {
+    const Extent extent = sweep.axes[static_cast<std::size_t>(axis)].extent;
+    if (gap == near_steps && last.coefficient(axis) == 1 && extent == Extent{gap}) return axis;
+  }
+  return std::nullopt;
 }
 
 // Point by point, the last two axes of the result walked by two axes of the sweep.
@@ -118,7 +135,9 @@ Stride stride_of(const std::vector<Index>& at, const Shape& shape, AxisId axis) 
     if (at[d].offset.coefficient(axis) != 0) return Stride::far;
   }
   const Index& last = at[rank - 1];
-  return last.offset.coefficient(axis) == 1 && last.through == no_scalar ? Stride::one : Stride::far;
+  if (last.through != no_scalar) return Stride::far;
+  const std::int64_t step = last.offset.coefficient(axis);
+  return step == 1 ? Stride::one : (step > 1 && step <= near_steps ? Stride::near : Stride::far);
 }
 
 Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& result, const Machine& machine, int lanes,
@@ -144,13 +163,18 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& resu
     plan.vector_tile = layouts.result;
     plan.masks_rest = true;
   } else if (plan.lanes > 1) {
-    plan.vector = choose_vector(sweep, graph, result.shape, candidates);
+    const bool points_apart = sweep.combiner == Combiner::none && !plan.scatters;
+    plan.vector = choose_vector(sweep, graph, result.shape, points_apart ? plan.free : candidates, plan.lanes);
     if (plan.vector) plan.vector_tile = plan.lanes;
+    if (plan.vector && points_apart) plan.row = filling(sweep, *plan.vector, plan.free);
+    if (plan.row) plan.row_tile = near_steps;
     // Of a batch anything may be left; one by one that is slow where a point is a long expression.
     plan.masks_rest = plan.vector && sweep.combiner == Combiner::none && !plan.scatters &&
                       sweep.axes[static_cast<std::size_t>(*plan.vector)].extent.is_batch();
   }
-  std::erase_if(plan.free, [&](AxisId axis) { return axis == plan.vector || axis == plan.row; });
+  std::erase_if(plan.free, [&](AxisId axis) {
+    return axis == plan.vector || axis == plan.row || std::count(plan.inner.begin(), plan.inner.end(), axis) > 0;
+  });
   put_apart_first(sweep, plan.free);
   return plan;
 }
@@ -168,6 +192,7 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
                 {},
                 {},
                 {},
+                {},
                 schedule.lanes,
                 schedule.vector_tile,
                 schedule.row_tile,
@@ -179,9 +204,13 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
     if (!dimension[static_cast<std::size_t>(axis)]) return std::nullopt;
     tiling.free.push_back(*dimension[static_cast<std::size_t>(axis)]);
   }
+  for (AxisId axis : schedule.inner) {
+    if (!dimension[static_cast<std::size_t>(axis)]) return std::nullopt;
+    tiling.inner.push_back(*dimension[static_cast<std::size_t>(axis)]);
+  }
   if (schedule.vector) tiling.vector = dimension[static_cast<std::size_t>(*schedule.vector)];
   if (schedule.row) tiling.row = dimension[static_cast<std::size_t>(*schedule.row)];
-  const std::size_t covered = tiling.free.size() + (tiling.vector ? 1 : 0) + (tiling.row ? 1 : 0);
+  const std::size_t covered = tiling.free.size() + tiling.inner.size() + (tiling.vector ? 1 : 0) + (tiling.row ? 1 : 0);
   return covered == shape.size() ? std::optional(std::move(tiling)) : std::nullopt;
 }
 
@@ -200,6 +229,7 @@ std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, con
   }
   if (own.lanes != tiling.lanes) return std::nullopt;
   for (std::size_t d : tiling.free) schedule.free.push_back(static_cast<AxisId>(d));
+  for (std::size_t d : tiling.inner) schedule.inner.push_back(static_cast<AxisId>(d));
   if (tiling.vector) schedule.vector = static_cast<AxisId>(*tiling.vector);
   if (tiling.row) schedule.row = static_cast<AxisId>(*tiling.row);
   schedule.lanes = tiling.lanes;

@@ -22,6 +22,9 @@ struct Packing {
   std::int64_t block = 0;    // steps of serial[cut]
   bool copies = true;        // false: it lies in such panels already, or too few rows read them
   bool copies_left = false;  // the other one
+  // Instead of panels: what a read covers while the terms, the inner axes, and the rows or the vector axis move
+  // (patch.h).
+  bool patches = false, patches_left = false;
   // Read in squares of the innermost reduced axis and the other one: it lies along the former.
   bool turns = false, turns_left = false;
   std::int64_t together = 0;  // terms that are turned at a time without a copy
@@ -34,6 +37,7 @@ struct Unrolled {
 
 struct Schedule {
   std::vector<AxisId> free;      // land alone: any order, any thread; the vector and row axes are not repeated here
+  std::vector<AxisId> inner;     // as free, but around the rows of a tile, inside the copies of a contraction
   std::vector<AxisId> serial;    // reduced, or meeting in the landing: in box order
   std::optional<AxisId> vector;  // of the axes that land alone
   std::optional<AxisId> row;     // of the axes that land alone: unrolled around the vector
@@ -53,7 +57,7 @@ struct Schedule {
 // A schedule by the dimensions of the result: what another sweep needs to run over the same tiles.
 struct Tiling {
   Shape shape;
-  std::vector<std::size_t> free;
+  std::vector<std::size_t> free, inner;
   std::optional<std::size_t> vector, row;
   int lanes = 1;
   std::int64_t vector_tile = 1, row_tile = 1, row_block = 0, vector_block = 0, panel_block = 0;
@@ -74,9 +78,9 @@ struct Layouts {
 Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& result, const Machine& machine, int lanes,
                   std::int64_t largest_batch, const Layouts& layouts);
 
-// How memory is walked when `axis` steps by one: not at all, element by element, or in strides. Dimensions of one
-// element at the end of a shape, as in [batch, 1], do not count.
-enum class Stride { none, one, far };
+// How memory is walked when `axis` steps by one: not at all, element by element, over a few elements, or in strides.
+// Dimensions of one element at the end of a shape, as in [batch, 1], do not count.
+enum class Stride { none, one, near, far };
 Stride stride_of(const std::vector<Index>& at, const Shape& shape, AxisId axis);
 
 }  // namespace descent

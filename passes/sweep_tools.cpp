@@ -238,18 +238,28 @@ bool may_leave(const Index& index, Extent extent, const std::function<std::int64
   return bounds.low < 0 || bounds.high >= extent.size;
 }
 
+// Do the axes of a form count every place of a dimension once, as the digits of a number do? One axis alone is one
+// digit; 2*i + r with r < 2 are two.
+static bool counts_places(const Sweep& sweep, const Affine& form, Extent places, std::vector<bool>& seen) {
+  std::vector<Term> digits = form.terms;
+  std::sort(digits.begin(), digits.end(), [](const Term& a, const Term& b) { return a.coefficient < b.coefficient; });
+  std::int64_t counted = 1;
+  for (const Term& digit : digits) {
+    if (digit.axis < 0 || digit.coefficient != counted || seen[static_cast<std::size_t>(digit.axis)]) return false;
+    seen[static_cast<std::size_t>(digit.axis)] = true;
+    const Extent extent = sweep.axes[static_cast<std::size_t>(digit.axis)].extent;
+    if (extent.is_batch() || places.is_batch()) return form.is_axis() && extent == places;
+    counted *= extent.size;
+  }
+  return form.constant == 0 && counted == places.size;
+}
+
 bool covers(const Sweep& sweep, const Shape& shape) {
   std::vector<bool> seen(sweep.axes.size(), false);
   if (!sweep.guards.empty()) return false;
   for (std::size_t d = 0; d < sweep.landing.size(); ++d) {
     const Index& index = sweep.landing[d];
-    if (index.through != no_scalar) return false;
-    if (shape[d].size == 1 && index.offset == Affine{}) continue;
-    if (!index.offset.is_axis()) return false;
-    AxisId axis = index.offset.terms[0].axis;
-    if (axis < 0 || seen[static_cast<std::size_t>(axis)]) return false;
-    if (sweep.axes[static_cast<std::size_t>(axis)].extent != shape[d]) return false;
-    seen[static_cast<std::size_t>(axis)] = true;
+    if (index.through != no_scalar || !counts_places(sweep, index.offset, shape[d], seen)) return false;
   }
   return true;
 }

@@ -155,6 +155,16 @@ void TileLoops::tiles(const Inside& inside) {
 }
 
 void TileLoops::rows(const Inside& inside) {
+  inner_axes(0, [&] { row_tiles(inside); });
+}
+
+void TileLoops::inner_axes(std::size_t depth, const Inside& inside) {
+  if (depth == plan_.inner.size()) return inside();
+  const AxisId id = plan_.inner[depth];
+  loop_over(LoopKind::serial, id, Bound::of(0), {Bound::of(extent(id))}, 1, [&] { inner_axes(depth + 1, inside); });
+}
+
+void TileLoops::row_tiles(const Inside& inside) {
   row_size_ = 1;
   row_base_ = Affine{};
   if (!plan_.row) return inside();

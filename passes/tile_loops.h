@@ -5,7 +5,8 @@
 //     serial b step 64               rows, in blocks (Schedule::row_block)                    ─ blocks()
 //       serial c step 256            the vector axis, in blocks                               ─ columns()
 //         serial j in c … step 16    the vector axis, in tiles                                ─ tiles()
-//           serial r in b … step 4   rows, in tiles                                           ─ rows()
+//           serial k                 inner axes                                               ─ rows()
+//           serial r in b … step 4   rows, in tiles
 //             unrolled r_ < 4 { vector j_ < 16 { … } }                                        ─ elements()
 //
 // What fills no tile of rows runs in a narrower one, of the batch one by one; what fills no tile of the vector axis in
@@ -50,7 +51,7 @@ class TileLoops {
   void columns(std::int64_t size, const Inside& inside);
   // Inside blocks() or columns(): the tiles of the current block of the vector axis.
   void tiles(const Inside& inside);
-  // Inside tiles(): the tiles of the current block's rows.
+  // Inside tiles(): the inner axes, and the tiles of the current block's rows.
   void rows(const Inside& inside);
   // Inside rows(): every element of the tile; lanes that hang over the end of the axis are masked.
   void elements(const Element& inside) { elements_of_rows(is_masked_, inside); }
@@ -92,6 +93,8 @@ class TileLoops {
                   const Inside& inside);
   void free_axes(std::size_t depth, const Inside& inside);
   void row_blocks(const Inside& inside);
+  void inner_axes(std::size_t depth, const Inside& inside);
+  void row_tiles(const Inside& inside);
   void elements_of_rows(bool is_masked, const Element& inside);
   void elements_of_row(bool is_masked, std::vector<loop::Subscript>& at, const Element& inside);
   void spread(std::optional<AxisId> id, const Affine& first, std::int64_t size, loop::LoopKind kind,

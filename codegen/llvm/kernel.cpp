@@ -143,6 +143,7 @@ void KernelEmitter::emit(const loop::Let& let) {
 }
 
 void KernelEmitter::emit(const loop::Store& store) {
+  if (deferred_.store == &store) return deferred_.values.push_back(spread(builder_, temp(store.value), lanes_));
   Place place = place_of(store.array, store.at);
   emit_store(builder_, place, temp(store.value), mask_);
 }
@@ -248,6 +249,8 @@ void KernelEmitter::emit_unrolled(const loop::For& loop, std::int64_t trips) {
   const std::int64_t outer_copies = copies_;
   copies_ *= std::max<std::int64_t>(1, trips);
   const auto turned = turned_loads(loop, trips);
+  const loop::For* filling = deferred_.store == nullptr ? filling_loop(loop, trips) : nullptr;
+  if (filling != nullptr) deferred_.store = &std::get<loop::Store>(filling->body.back().node);
   for (std::int64_t trip = 0; trip < trips; ++trip) {
     const std::int64_t value = loop.begin.form.constant + trip * loop.step;
     variable(loop.variable) = {llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value), 0, depth_, 1};
@@ -256,6 +259,54 @@ void KernelEmitter::emit_unrolled(const loop::For& loop, std::int64_t trips) {
   }
   loaded_.clear();
   copies_ = outer_copies;
+  if (filling != nullptr) store_interleaved(loop, *filling);
+}
+
+// The vector loop that alone stands in a loop of two iterations and stores every second element of a line last, the
+// elements between them in the other iteration; null: it is another loop.
+const loop::For* KernelEmitter::filling_loop(const loop::For& loop, std::int64_t trips) {
+  if (lanes_ != 1 || mask_ != nullptr || loop.body.size() != 1 || trips != 2 || loop.step != 1) return nullptr;
+  const auto* inner = std::get_if<loop::For>(&loop.body[0].node);
+  if (!inner || inner->kind != loop::LoopKind::vector || !why_not_vector(*inner).empty()) return nullptr;
+  const std::int64_t lanes = constant_trips(*inner);
+  const auto* store = inner->body.empty() ? nullptr : std::get_if<loop::Store>(&inner->body.back().node);
+  if (!store || lanes < 2 || lanes > register_lanes(*inner)) return nullptr;
+  const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(store->array)];
+  const bool is_alone = std::all_of(inner->body.begin(), inner->body.end() - 1, [&](const loop::Statement& statement) {
+    const auto* let = std::get_if<loop::Let>(&statement.node);
+    const auto* load = let ? std::get_if<loop::Load>(&let->value) : nullptr;
+    return let && (!load || load->array != store->array);
+  });
+  if (!is_alone || array.panel > 0 || array.dtype == DType::boolean || store->at.empty()) return nullptr;
+  for (std::size_t d = 0; d < store->at.size(); ++d) {
+    const bool is_last = d + 1 == store->at.size();
+    const Affine& at = store->at[d].offset;
+    if (store->at[d].through != loop::no_temp || at.coefficient(inner->variable) * inner->step != (is_last ? 2 : 0) ||
+        at.coefficient(loop.variable) != (is_last ? 1 : 0)) {
+      return nullptr;
+    }
+  }
+  return inner;
+}
+
+//   a₀ a₁ a₂ a₃, b₀ b₁ b₂ b₃  →  a₀ b₀ a₁ b₁, a₂ b₂ a₃ b₃ where the first iteration would store a₀
+void KernelEmitter::store_interleaved(const loop::For& loop, const loop::For& filling) {
+  const loop::Store& store = *deferred_.store;
+  const auto lanes = static_cast<int>(constant_trips(filling));
+  const auto number = [&](std::int64_t value) { return llvm::ConstantInt::getSigned(builder_.getInt64Ty(), value); };
+  variable(loop.variable) = {number(loop.begin.form.constant), 0, depth_, 1};
+  variable(filling.variable) = {number(0), 0, depth_, 1};
+  Place place = place_of(store.array, store.at);
+  place.lanes = lanes;
+  place.lane_stride = 1;
+  Value* address = place.address;
+  for (int half = 0; half < 2; ++half) {
+    llvm::SmallVector<int, 16> which;
+    for (int lane = half * lanes; lane < (half + 1) * lanes; ++lane) which.push_back(lane / 2 + lane % 2 * lanes);
+    place.address = builder_.CreateGEP(memory_type(module_.context(), place.type), address, number(half * lanes));
+    emit_store(builder_, place, builder_.CreateShuffleVector(deferred_.values[0], deferred_.values[1], which), nullptr);
+  }
+  deferred_ = {};
 }
 
 // The loads of all iterations at once, where the loop holds one vector loop alone, whose lanes each read one after

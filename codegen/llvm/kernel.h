@@ -84,6 +84,8 @@ class KernelEmitter {
   void emit(const loop::For& loop);
   void emit_unrolled(const loop::For& loop, std::int64_t trips);
   std::map<loop::TempId, std::vector<llvm::Value*>> turned_loads(const loop::For& loop, std::int64_t trips);
+  const loop::For* filling_loop(const loop::For& loop, std::int64_t trips);
+  void store_interleaved(const loop::For& loop, const loop::For& filling);
   void emit_vector(const loop::For& loop, std::int64_t trips);
   std::int64_t register_lanes(const loop::For& loop) const;
   void emit_parallel(const loop::For& loop, llvm::Value* begin, llvm::Value* end);  // parallel.cpp
@@ -129,9 +131,14 @@ class KernelEmitter {
   int depth_ = 0;
   bool pairs_ = false;
   bool keeps_loops_ = false;
-  std::int64_t copies_ = 1;                      // of the code being emitted, by the unrolled loops around it
-  int lanes_ = 1;                                // of the vector loop under way
-  llvm::Value* mask_ = nullptr;                  // the lanes that run; null: all
+  std::int64_t copies_ = 1;      // of the code being emitted, by the unrolled loops around it
+  int lanes_ = 1;                // of the vector loop under way
+  llvm::Value* mask_ = nullptr;  // the lanes that run; null: all
+  struct Deferred {
+    const loop::Store* store = nullptr;
+    std::vector<llvm::Value*> values;  // of the iterations so far
+  };
+  Deferred deferred_;                            // what an unrolled loop stores in one, when it is done
   std::map<loop::TempId, llvm::Value*> loaded_;  // of the vector loop to come, what is loaded already
 };
 

@@ -40,6 +40,8 @@ inline double peak_rss_mb() {
 // The steps whose losses are compared, in order; the first is 1.
 inline std::vector<std::int64_t> checked_steps(const std::string& workload) {
   if (workload == "xor") return {1, 10, 100, 1000, 10000};
+  if (workload == "cnn" || workload == "lstm" || workload == "gpt") return {1, 2, 5, 20};
+  if (workload == "resnet20") return {1, 2, 3, 5};
   if (workload == "seed" || workload == "logreg") return {1, 10, 100, 1000};
   return {1, 2, 10, 100};
 }

@@ -64,5 +64,42 @@ TEST_CASE("a turned square is loaded in lines") {
   CHECK(text->find("load <8 x float>") != std::string::npos);
 }
 
+// Iterations of a loop of two that each fill every second element of a line: one store for both.
+std::string pairs(int lanes, const std::string& place, const std::string& value) {
+  return fmt::format(
+      "  serial k in 0 ..< 40 {{\n    unrolled s in 0 ..< 2 {{\n      vector j in 0 ..< {0} {{\n        y[{1}] = {2}\n"
+      "      }}\n    }}\n  }}\n",
+      lanes, place, value);
+}
+
+TEST_CASE("lines that two iterations fill in turns give the interpreter's bits") {
+  for (const char* type : {"f32", "f64", "i32", "u8"}) {
+    for (const int lanes : {2, 3, 4, 5, 7, 8}) {
+      for (const char* place : {"k, 2*j + s", "k, 2*j + 1 - s", "k, j + 8*s"}) {
+        for (const char* value : {"x[j, k]", "x[2*s, j] + x[j, 2*s + 1]", "x[3, k]"}) {
+          const bool is_sum = std::string(value).find('+') != std::string::npos;
+          if (is_sum && std::string(type) == "u8") continue;
+          CAPTURE(type, lanes, place, value);
+          const Program program = turning(type, pairs(lanes, place, value));
+          CHECK(compiled_difference(program, "run", 1, {tame_memory(program, "run", 3)}) == "");
+        }
+      }
+    }
+  }
+  // What the loop itself has written is loaded by neither.
+  const Program inner = turning("f32", pairs(8, "k, 2*j + s", "y[k, 2*j + s] + x[j, k]"));
+  CHECK(compiled_difference(inner, "run", 1, {tame_memory(inner, "run", 3)}) == "");
+}
+
+TEST_CASE("a line that two iterations fill in turns is stored in vectors") {
+  const Result<Machine> machine = codegen::named_machine("x86_64-linux-gnu", "x86-64-v3");
+  REQUIRE(machine.ok());
+  const Result<std::string> text =
+      codegen::emit(turning("f32", pairs(8, "k, 2*j + s", "x[s, j + 1]")), *machine, codegen::Emit::llvm);
+  REQUIRE(text.ok());
+  CHECK(text->find("store float") == std::string::npos);
+  CHECK(text->find("store <8 x float>") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace descent::test

@@ -113,6 +113,47 @@ const Case cases[] = {
     {"more terms than a piece, many tiles",
      "  %x = input x : f32[9, 4200]\n  %w = input w : f32[70, 4200]\n"
      "  %y = sweep [i < 9, j < 70, k < 4200] sum at [i, j] { %x[i, k] * %w[j, k] } : f32[9, 70]\n"},
+    {"filters over images",
+     "  %x = input x : f32[batch, 3, 7, 13]\n  %w = input w : f32[10, 3, 3, 3]\n"
+     "  %y = sweep [b < batch, o < 10, i < 5, j < 11, k < 3, r < 3, s < 3] sum at [b, o, i, j] "
+     "{ %x[b, k, i + r, j + s] * %w[o, k, r, s] } : f32[batch, 10, 5, 11]\n"},
+    {"filters over images with borders, and what follows on the tile",
+     "  %x = input x : f32[batch, 3, 7, 21]\n  %w = input w : f32[10, 3, 3, 3]\n"
+     "  %s = sweep [b < batch, o < 10, i < 7, j < 21, k < 3, r < 3, s < 3] sum at [b, o, i, j] "
+     "{ %x[b, k, i + r - 1, j + s - 1 else 0.0] * %w[o, k, r, s] } : f32[batch, 10, 7, 21]\n"
+     "  %y = sweep [b < batch, o < 10, i < 7, j < 21] { max(%s[b, o, i, j], 0.0) } : f32[batch, 10, 7, 21]\n"},
+    {"filters over one image",
+     "  %x = input x : f32[3, 7, 9]\n  %w = input w : f32[10, 3, 3, 3]\n"
+     "  %y = sweep [o < 10, i < 7, j < 9, k < 3, r < 3, s < 3] sum at [o, i, j] "
+     "{ %x[k, i + r - 1, j + s - 1 else 0.0] * %w[o, k, r, s] } : f32[10, 7, 9]\n"},
+    {"filters over one line",
+     "  %x = input x : f32[3, 29]\n  %w = input w : f32[10, 3, 5]\n"
+     "  %y = sweep [o < 10, j < 29, k < 3, s < 5] sum at [o, j] { %x[k, j + s - 2 else 0.0] * %w[o, k, s] } "
+     ": f32[10, 29]\n"},
+    {"filters that step by two over images with borders",
+     "  %x = input x : f32[batch, 3, 7, 19]\n  %w = input w : f32[10, 3, 3, 3]\n"
+     "  %y = sweep [b < batch, o < 10, i < 4, j < 10, k < 3, r < 3, s < 3] sum at [b, o, i, j] "
+     "{ %x[b, k, 2*i + r - 1, 2*j + s - 1 else 0.0] * %w[o, k, r, s] } : f32[batch, 10, 4, 10]\n"},
+    {"back to the images",
+     "  %d = input d : f32[batch, 10, 7, 9]\n  %w = input w : f32[10, 3, 3, 3]\n"
+     "  %y = sweep [b < batch, o < 10, i < 7, j < 9, k < 3, r < 3, s < 3] sum at [b, k, i + r - 1, j + s - 1] "
+     "{ %d[b, o, i, j] * %w[o, k, r, s] } : f32[batch, 3, 7, 9]\n"},
+    {"back to images that were stepped over by two",
+     "  %d = input d : f32[batch, 10, 4, 5]\n  %w = input w : f32[10, 3, 3, 3]\n"
+     "  %y = sweep [b < batch, o < 10, i < 4, j < 5, k < 3, r < 3, s < 3] sum at [b, k, 2*i + r - 1, 2*j + s - 1] "
+     "{ %d[b, o, i, j] * %w[o, k, r, s] } : f32[batch, 3, 7, 9]\n"},
+    {"back to the filters",
+     "  %d = input d : f32[batch, 17, 7, 9]\n  %x = input x : f32[batch, 6, 7, 9]\n"
+     "  %y = sweep [b < batch, o < 17, i < 7, j < 9, k < 6, r < 3, s < 3] sum at [o, k, r, s] "
+     "{ %d[b, o, i, j] * %x[b, k, i + r - 1, j + s - 1 else 0.0] } : f32[17, 6, 3, 3]\n"},
+    {"back to the filters of lines",
+     "  %d = input d : f32[batch, 17, 9]\n  %x = input x : f32[batch, 6, 11]\n"
+     "  %y = sweep [b < batch, o < 17, j < 9, k < 6, s < 3] sum at [o, k, s] "
+     "{ %d[b, o, j] * %x[b, k, j + s] } : f32[17, 6, 3]\n"},
+    {"more terms than a piece, of filters over images with borders",
+     "  %x = input x : f32[batch, 460, 2, 9]\n  %w = input w : f32[16, 460, 3, 3]\n"
+     "  %y = sweep [b < batch, o < 16, i < 2, j < 9, k < 460, r < 3, s < 3] sum at [b, o, i, j] "
+     "{ %x[b, k, i + r - 1, j + s - 1 else 0.0] * %w[o, k, r, s] } : f32[batch, 16, 2, 9]\n"},
     {"with what follows on the tile",
      "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n  %c = input c : f32[43]\n"
      "  %s = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 43]\n"
@@ -227,6 +268,30 @@ parallel i in 0 ..< 48 step 24
         unrolled i_3 in 0 ..< 6
           vector j_3 in 0 ..< 16
 )");
+}
+
+// How loops and copies of a window's sums look, with most of the lines left out.
+TEST_CASE("windows are read from patches that know no borders") {
+  const Model forward = model_of(
+      "  %x = input x : f32[batch, 3, 9, 16]\n  %w = input w : f32[8, 3, 3, 3]\n"
+      "  %y = sweep [b < batch, o < 8, i < 9, j < 16, k < 3, r < 3, s < 3] sum at [b, o, i, j] "
+      "{ %x[b, k, i + r - 1, j + s - 1 else 0.0] * %w[o, k, r, s] } : f32[batch, 8, 9, 16]\n");
+  const std::string forward_nest = nest_of(lowered(forward, 32 << 10, 512 << 10, 8, 4));
+  CAPTURE(forward_nest);
+  CHECK(forward_nest.find("parallel b in 0 ..< batch\n  local patch : f32[3, 11, 18]\n") == 0);
+  CHECK(forward_nest.find("  serial i in 0 ..< 9\n    serial o in 0 ..< 8 step 4\n") != std::string::npos);
+  CHECK(forward_nest.find("unrolled s in 0 ..< 3") != std::string::npos);
+
+  // The panel of one factor serves every place of the filter.
+  const Model backward = model_of(
+      "  %d = input d : f32[batch, 16, 9, 16]\n  %x = input x : f32[batch, 3, 9, 16]\n"
+      "  %y = sweep [b < batch, o < 16, i < 9, j < 16, k < 3, r < 3, s < 3] sum at [o, k, r, s] "
+      "{ %d[b, o, i, j] * %x[b, k, i + r - 1, j + s - 1 else 0.0] } : f32[16, 3, 3, 3]\n");
+  const std::string backward_nest = nest_of(lowered(backward, 32 << 10, 512 << 10, 8, 4));
+  CAPTURE(backward_nest);
+  const std::size_t patch = backward_nest.find("local patch : f32[2, 3, 11, 18]"),
+                    panel = backward_nest.find("local panel"), places = backward_nest.find("serial r in 0 ..< 3");
+  CHECK((patch < panel && panel < places && places != std::string::npos));
 }
 
 TEST_CASE("a factor that strides is transposed into a panel") {
