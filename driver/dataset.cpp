@@ -2,6 +2,7 @@
 #include "driver/dataset.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -149,6 +150,35 @@ Result<Dataset> dataset_of(const std::vector<Port>& ports,
   }
   if (Diagnostics wrong = count_rows(dataset, {}); !wrong.empty()) return wrong;
   return dataset;
+}
+
+namespace {
+
+// Its place; nothing when all are finite.
+template <class Float>
+std::optional<std::size_t> first_not_finite(std::span<const Float> values) {
+  const auto found = std::find_if(values.begin(), values.end(), [](Float value) { return !std::isfinite(value); });
+  if (found == values.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - values.begin());
+}
+
+}  // namespace
+
+std::optional<Note> not_finite_in(const Dataset& dataset) {
+  for (const Column& column : dataset.columns) {
+    const bool is_single = column.values.dtype == data::DType::f32;
+    if (!is_single && column.values.dtype != data::DType::f64) continue;
+    const auto place =
+        is_single ? first_not_finite(column.values.as<float>()) : first_not_finite(column.values.as<double>());
+    if (!place) continue;
+    const double value = is_single ? column.values.as<float>()[*place] : column.values.as<double>()[*place];
+    const auto per_row = static_cast<std::size_t>(
+        column.by_row ? column.values.count() / std::max<std::int64_t>(1, column.values.rows()) : 1);
+    return Note{column.at, fmt::format("{} {} of input '{}' holds {}", column.by_row ? "row" : "element",
+                                       *place / std::max<std::size_t>(1, per_row), column.input,
+                                       std::isnan(value) ? "nan" : fmt::format("{}", value))};
+  }
+  return std::nullopt;
 }
 
 std::int64_t row_bytes(const Dataset& dataset) {

@@ -1,6 +1,7 @@
 // The data of a train block, resident, and its batches.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,10 @@ Result<Dataset> load_dataset(const Program& program, const std::vector<frontend:
 // Arrays that already fit these inputs; every data input among `ports` must be there, all with the same rows.
 Result<Dataset> dataset_of(const std::vector<Port>& ports,
                            const std::vector<std::pair<std::string, data::Array>>& arrays);
+
+// The first number in the data that is none or infinite, as a note where the data is named; nothing when all are
+// finite.
+std::optional<Note> not_finite_in(const Dataset& dataset);
 
 // Bytes of a row in all columns.
 std::int64_t row_bytes(const Dataset& dataset);

@@ -63,10 +63,14 @@ Diagnostics Training::Parts::check_losses(std::span<const double> losses) const 
   for (std::size_t i = 0; i < losses.size(); ++i) {
     if (std::isfinite(losses[i])) continue;
     const NamedValues names = named(program.outputs("step"), {losses.begin(), losses.end()});
+    const std::optional<Note> in_data = not_finite_in(data);
     return {diagnostic("loss-not-finite", block.at,
                        fmt::format("loss '{}' is {} at step {} (epoch {})", names[i].first, number_text(losses[i]),
                                    trainer.steps_taken(), epochs_done + 1),
-                       {{{}, "a smaller rate or smaller inputs may help; `descent check` compares the gradients"}})};
+                       {in_data ? *in_data
+                                : Note{{},
+                                       "a smaller rate or smaller inputs may help; `descent check` compares the "
+                                       "gradients"}})};
   }
   return {};
 }

@@ -28,3 +28,5 @@ try "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }" '12345678'
 try "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }" '12345678'
 try "{'descr': '<f4', 'fortran_order': False, 'shape': (9999999, 9999999), }" '12345678'
 try "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }" '12345678'
+# A number that is none, in the second row.
+try "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }" "$(printf '123412341234\301\301\301\177')"
