@@ -3,6 +3,7 @@
 
 #include "codegen/artifact.h"
 #include "codegen/artifact_names.h"
+#include "codegen/library_names.h"
 #include "ir/diagnostics.h"
 
 namespace descent::codegen {
@@ -211,10 +212,11 @@ std::string upper_case(std::string text) {
 }
 
 Words words_of(const ModelFace& face) {
-  const std::string prefix = cpp::identifier(face.name);
+  const std::string name = cpp::identifier(face.name), prefix = name + (is_library_family(name) ? "_model" : "");
   Words words{prefix, upper_case(prefix), ""};
   const std::vector<std::string> taken = taken_words();
-  const bool is_taken = std::find(taken.begin(), taken.end(), words.prefix) != taken.end();
+  const bool is_taken =
+      std::find(taken.begin(), taken.end(), words.prefix) != taken.end() || is_library_name(words.prefix);
   words.scope = words.prefix + (is_taken ? "_" : "");
   return words;
 }

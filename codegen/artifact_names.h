@@ -10,9 +10,9 @@
 namespace descent::codegen {
 
 struct Words {
-  std::string prefix;  // of C's functions: xor
+  std::string prefix;  // of C's functions: xor; timer_model, because timer_create is one of C's library
   std::string upper;   // of constants: XOR
-  std::string scope;   // C++'s namespace: xor_, because `xor` is a word of C++
+  std::string scope;   // C++'s namespace: xor_, because `xor` is a word of C++, as time_ for ::time
 };
 Words words_of(const ModelFace& face);
 std::string upper_case(std::string text);

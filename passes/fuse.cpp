@@ -223,6 +223,16 @@ bool same_place(const std::vector<loop::Subscript>& a, const std::vector<loop::S
                     [](const auto& x, const auto& y) { return x.offset == y.offset && x.through == y.through; });
 }
 
+// Whether one iteration surely finds another element at each: the subscripts of an axis differ by a number.
+bool surely_apart(const std::vector<loop::Subscript>& a, const std::vector<loop::Subscript>& b) {
+  for (std::size_t axis = 0; axis < a.size(); ++axis) {
+    if (a[axis].through != loop::no_temp || b[axis].through != loop::no_temp) continue;
+    const Affine distance = a[axis].offset - b[axis].offset;
+    if (distance.is_constant() && distance.constant != 0) return true;
+  }
+  return false;
+}
+
 // Values that are computed again become one, so that equal guards are the same temp; a load of what has just been
 // stored becomes the value stored. Under a guard it becomes select(guard, value, otherwise), exactly what it gives.
 class Forwarding {
@@ -346,6 +356,12 @@ class Forwarding {
   }
 
   static void forget(const Statement& statement, Known& known) {
+    if (const auto* store = std::get_if<loop::Store>(&statement.node)) {
+      std::erase_if(known.stores, [&](const Stored& fact) {
+        return fact.store.array == store->array && !surely_apart(fact.store.at, store->at);
+      });
+      return;
+    }
     for (const Touch& touch : touches_of(statement)) {
       if (!touch.is_store) continue;
       std::erase_if(known.stores, [&](const Stored& fact) { return fact.store.array == touch.array; });

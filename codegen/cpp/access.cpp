@@ -184,11 +184,19 @@ std::string KernelPrinter::address(loop::ArrayId id, const std::vector<loop::Sub
 // -- loads
 // -------------------------------------------------------------------------------------------------------------
 
+std::int64_t KernelPrinter::known_lanes(const loop::Load& load) const {
+  if (load.guard == loop::no_temp) return mask_.empty() ? -1 : running_;
+  const std::int64_t guarded = known_lanes(load.guard);
+  return mask_.empty() ? guarded : both_first(guarded, running_);
+}
+
 // What a load's condition is, that of the lanes that run included; empty: none.
 std::string KernelPrinter::guard_of(const loop::Load& load) {
+  if (const std::int64_t known = known_lanes(load); in_lanes() && known >= 0) return first_lanes(known);
   const std::string running = mask_.empty() || in_lanes() ? mask_ : mask_ + "[" + lane_ + "]";
   if (load.guard == loop::no_temp) return running;
-  const Expression guard = value(load.guard);
+  const bool is_first = in_lanes() && known_lanes(load.guard) >= 0;
+  const Expression guard = is_first ? Expression{first_lanes(known_lanes(load.guard))} : value(load.guard);
   return running.empty() ? guard.at_least(Rank::either) : running + " && " + guard.at_least(Rank::comparison);
 }
 
@@ -277,7 +285,9 @@ Expression KernelPrinter::load_same(const loop::Load& load, DType type) {
   if (load.guard == loop::no_temp && (mask_.empty() || is_near)) return load_guarded(load, type, found, "");
   const bool varies = load.guard != loop::no_temp && is_vector(load.guard);
   const std::string guard = guard_of(load);
-  const Expression one = load_guarded(load, type, found, varies || !mask_.empty() ? "any(" + guard + ")" : guard);
+  const bool is_surely_there = known_lanes(load) > 0;
+  const std::string there = varies || !mask_.empty() ? "any(" + guard + ")" : guard;
+  const Expression one = load_guarded(load, type, found, is_surely_there ? "" : there);
   if (!varies) return one;
   const std::string vector = vector_type(type, lane_loop_.lanes);
   return {"select(" + guard + ", " + vector + "(" + one.text + "), " + vector + "(" + literal(load.otherwise, type) +

@@ -96,9 +96,10 @@ Signature signature_of(const loop::Kernel& kernel) {
   return signature;
 }
 
-KernelPrinter::KernelPrinter(const loop::Kernel& kernel, std::int64_t largest_batch)
+KernelPrinter::KernelPrinter(const loop::Kernel& kernel, std::int64_t largest_batch, Callers callers)
     : kernel_(kernel),
       largest_batch_(largest_batch),
+      has_threads_(callers == Callers::with_threads),
       live_(kernel),
       analysis_(kernel),
       placement_(kernel, [&kernel](const loop::Let& let) { return is_free(kernel, let); }),
@@ -124,8 +125,9 @@ std::string KernelPrinter::run(const std::string& name) && {
   return std::move(text_).take();
 }
 
-std::string print_kernel(const loop::Kernel& kernel, const std::string& name, std::int64_t largest_batch) {
-  return KernelPrinter(kernel, largest_batch).run(name);
+std::string print_kernel(const loop::Kernel& kernel, const std::string& name, std::int64_t largest_batch,
+                         Callers callers) {
+  return KernelPrinter(kernel, largest_batch, callers).run(name);
 }
 
 // The model's lines, then a parameter per line with its shape.
@@ -152,7 +154,7 @@ void KernelPrinter::header(const std::string& name) {
     parameters.emplace_back("int64_t " + variable(id), "");
   }
   if (signature.batch) parameters.emplace_back("int64_t batch", "");
-  if (signature.threads) parameters.emplace_back("const DescentThreads* threads", "");
+  if (signature.threads && has_threads_) parameters.emplace_back("const DescentThreads* threads", "");
 
   const std::string opening = "void " + name + "(";
   std::size_t widest = 0;
@@ -228,6 +230,7 @@ void KernelPrinter::statement(const loop::Statement& statement, int depth) {
 
 void KernelPrinter::let(const loop::Let& let, int depth) {
   if (placement_.in_place(let.temp) || hoisted_[static_cast<std::size_t>(let.temp)]) return;
+  if (known_lanes(let.temp) >= 0) return;  // first<n>, wherever it is wanted
   const std::string text = value(let).text;
   std::string& name = temps_[static_cast<std::size_t>(let.temp)];
   name = names_.take(name_for(let));
@@ -284,8 +287,13 @@ void KernelPrinter::branch(const loop::If& branch, int depth) {
     return line(depth, "}");
   }
   const std::string outer = mask_;
+  const std::int64_t outer_running = running_, known = known_lanes(branch.condition);
+  running_ = outer.empty() ? known : both_first(outer_running, known);
+  if (known >= 0) condition = {first_lanes(known)};
   if (!outer.empty()) condition = {outer + " && " + condition.at_least(Rank::comparison), Rank::both};
-  if (!is_identifier(condition.text)) {
+  if (running_ >= 0) {
+    mask_ = first_lanes(running_);
+  } else if (!is_identifier(condition.text)) {
     mask_ = names_.take("inside");
     line(depth, "const auto " + mask_ + " = " + condition.text + ";");
   } else {
@@ -293,6 +301,7 @@ void KernelPrinter::branch(const loop::If& branch, int depth) {
   }
   statements(branch.then, depth);
   mask_ = outer;
+  running_ = outer_running;
 }
 
 // -- loops
@@ -306,7 +315,7 @@ void KernelPrinter::open_variable(loop::VariableId id, std::int64_t divisor) {
 
 void KernelPrinter::loop(const loop::For& loop, int depth) {
   if (analysis_.is_widened(loop)) return lanes(loop, depth);
-  if (is_parallel(loop) && !in_part_ && lane_loop_.loop == nullptr) return parallel(loop, depth);
+  if (is_parallel(loop) && has_threads_ && !in_part_ && lane_loop_.loop == nullptr) return parallel(loop, depth);
   const std::int64_t outer_copies = copies_;
   if (loop.kind == loop::LoopKind::unrolled) {
     load_before(loop, depth);
@@ -350,6 +359,7 @@ bool KernelPrinter::is_same_in(const loop::For& loop, const loop::Load& load) co
 
 // Of a temp that can be written in front of the loop.
 bool KernelPrinter::is_same_in(const loop::For& loop, loop::TempId id) const {
+  if (known_lanes(id) >= 0) return true;
   if (!placement_.in_place(id)) return false;
   return match(
       placement_.let(id)->value, [](const Literal&) { return true; }, [](const loop::BatchValue&) { return true; },
@@ -377,18 +387,20 @@ bool KernelPrinter::names_values(const loop::Block& block) const {
   return std::any_of(block.begin(), block.end(), [this](const loop::Statement& inner) {
     if (!live_.statement(inner)) return false;
     return match(
-        inner.node, [this](const loop::Let& let) { return !placement_.in_place(let.temp); },
+        inner.node,
+        [this](const loop::Let& let) { return !placement_.in_place(let.temp) && known_lanes(let.temp) < 0; },
         [](const loop::Store&) { return false; }, [](const loop::Declare&) { return true; },
-        [](const loop::If&) { return true; }, [](const loop::For&) { return false; });
+        [this](const loop::If& branch) { return known_lanes(branch.condition) < 0 || names_values(branch.then); },
+        [](const loop::For&) { return false; });
   });
 }
 
 // All iterations at once; values with names stand in a block of their own.
 void KernelPrinter::lanes(const loop::For& loop, int depth) {
+  lane_loop_ = {&loop, constant_trips(loop)};
   const bool in_block = !is_alone_ && names_values(loop.body);
   if (in_block) line(depth, "{");
   const std::size_t names = names_.mark();
-  lane_loop_ = {&loop, constant_trips(loop)};
   open_variable(loop.variable, 0);
   std::string& name = variables_[static_cast<std::size_t>(loop.variable)];
   lane_ = loop.step == 1 ? name : names_.take("lane");

@@ -36,7 +36,10 @@ std::string local_array(const loop::Array& array, std::int64_t largest_batch, co
                         std::int64_t bytes);
 std::string shape_comment(const Shape& shape, std::int64_t panel);
 
-std::string print_kernel(const loop::Kernel& kernel, const std::string& name, std::int64_t largest_batch);
+// Whether its callers have threads to offer; without them a parallel loop is a loop.
+enum class Callers : bool { without_threads, with_threads };
+std::string print_kernel(const loop::Kernel& kernel, const std::string& name, std::int64_t largest_batch,
+                         Callers callers);
 
 // An expression and how tightly it binds.
 enum class Rank { choice, either, both, bits, comparison, shift, sum, product, unary, primary };
@@ -56,9 +59,13 @@ Expression operation(Op op, const std::vector<Operand>& operands, DType type, st
 // A word for what the operation gives.
 std::string noun_of(Op op);
 
+// The mask of the first lanes, so many; of two such masks how many lanes both let run, -1 where one is of another kind.
+std::string first_lanes(std::int64_t count);
+std::int64_t both_first(std::int64_t a, std::int64_t b);
+
 class KernelPrinter {
  public:
-  KernelPrinter(const loop::Kernel& kernel, std::int64_t largest_batch);
+  KernelPrinter(const loop::Kernel& kernel, std::int64_t largest_batch, Callers callers);
   std::string run(const std::string& name) &&;
 
  private:
@@ -110,6 +117,10 @@ class KernelPrinter {
   std::string smallest(const std::vector<loop::Bound>& bounds) const;
   std::string vector_of(loop::TempId id);  // a scalar becomes one
   std::string guard_of(const loop::Load& load);
+  // How many lanes a mask lets run, where that is known and they are the first ones, as in the rest of a row whose
+  // length is a number; -1: it is not.
+  std::int64_t known_lanes(loop::TempId mask) const;
+  std::int64_t known_lanes(const loop::Load& load) const;  // that are loaded
   Reach reach(loop::ArrayId array, const std::vector<loop::Subscript>& at) const;
   bool stays_in_panel(const loop::Subscript& subscript, std::int64_t panel) const;
   std::int64_t divisor_of(const Affine& form) const;
@@ -123,6 +134,7 @@ class KernelPrinter {
 
   const loop::Kernel& kernel_;
   std::int64_t largest_batch_;
+  bool has_threads_;
   Live live_;
   LaneAnalysis analysis_;
   loop::Placement placement_;
@@ -136,12 +148,13 @@ class KernelPrinter {
   loop::ArrayId undeclared_ = -1;  // a local of one value whose declaration waits for its first assignment
   int undeclared_depth_ = 0;
   LaneLoop lane_loop_;
-  std::string lane_;         // counts the lanes where each has an expression of its own
-  bool one_lane_ = false;    // such an expression is being written
-  std::string mask_;         // the lanes that run; empty: all
-  bool in_part_ = false;     // of a parallel loop
-  bool is_alone_ = false;    // the statement being written, in its block
-  std::int64_t copies_ = 1;  // by the unrolled loops around
+  std::string lane_;           // counts the lanes where each has an expression of its own
+  bool one_lane_ = false;      // such an expression is being written
+  std::string mask_;           // the lanes that run; empty: all
+  std::int64_t running_ = -1;  // of the mask: known_lanes
+  bool in_part_ = false;       // of a parallel loop
+  bool is_alone_ = false;      // the statement being written, in its block
+  std::int64_t copies_ = 1;    // by the unrolled loops around
 };
 
 }  // namespace descent::codegen::cpp

@@ -17,7 +17,11 @@ using namespace cpp;
 class ProgramPrinter {
  public:
   ProgramPrinter(const loop::Program& program, const ModelFace* face)
-      : program_(program), face_(face), kernels_(program.kernels.size()), names_(reserved_words()) {}
+      : program_(program),
+        face_(face),
+        kernels_(program.kernels.size()),
+        callers_(program.kernels.size(), Callers::without_threads),
+        names_(reserved_words()) {}
 
   std::string run() && {
     title();
@@ -27,7 +31,7 @@ class ProgramPrinter {
     name_kernels();
     for (std::size_t id = 0; id < kernels_.size(); ++id) {
       if (kernels_[id].empty()) continue;
-      text_.add_as_it_is("\n" + print_kernel(program_.kernels[id], kernels_[id], program_.largest_batch));
+      text_.add_as_it_is("\n" + print_kernel(program_.kernels[id], kernels_[id], program_.largest_batch, callers_[id]));
     }
     if (face_) entries();
     if (face_) text_.add_as_it_is(artifact_data(*face_));
@@ -55,12 +59,13 @@ class ProgramPrinter {
                        "\n// Compile with -std=c++17 -O2 -ffp-contract=off, for the processor that it shall run on.\n");
   }
 
-  // The kernels that an entry calls have a name.
+  // The kernels that an entry calls have a name; an entry with turns runs on one thread.
   void name_kernels() {
     for (const loop::Entry& entry : program_.entries) {
-      for_each_call(entry.steps, [this](const loop::Call& call) {
+      for_each_call(entry.steps, [&](const loop::Call& call) {
         std::string& name = kernels_[static_cast<std::size_t>(call.kernel)];
         if (name.empty()) name = names_.take("compute_" + identifier(kernel_of(call).name));
+        if (!entry.turns) callers_[static_cast<std::size_t>(call.kernel)] = Callers::with_threads;
       });
     }
   }
@@ -201,7 +206,8 @@ class ProgramPrinter {
       arguments.push_back(sum_of(form, [&](AxisId id) { return variables_[static_cast<std::size_t>(id)]; }));
     }
     if (signature.batch) arguments.emplace_back("call->batch");
-    if (signature.threads) arguments.emplace_back(has_turns_ ? "nullptr" : "call->threads");
+    const bool takes_threads = callers_[static_cast<std::size_t>(call.kernel)] == Callers::with_threads;
+    if (signature.threads && takes_threads) arguments.emplace_back(has_turns_ ? "nullptr" : "call->threads");
     std::string text;
     for (const std::string& argument : arguments) text += (text.empty() ? "" : ", ") + argument;
     text_.add(depth, kernels_[static_cast<std::size_t>(call.kernel)] + "(" + text + ");");
@@ -214,6 +220,7 @@ class ProgramPrinter {
   const loop::Program& program_;
   const ModelFace* face_;             // null: the entries alone
   std::vector<std::string> kernels_;  // their functions; empty: never called
+  std::vector<Callers> callers_;      // of each
   Names names_;
   Lines text_;
   std::vector<std::string> buffers_;    // of the entry being written

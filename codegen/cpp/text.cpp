@@ -312,6 +312,7 @@ const std::vector<std::string>& reserved_words() {
       "multiply_high",
       "require_exact_arithmetic",
       "kept",
+      "first",
       "load_if",
       "copy_in",
       "copy_out",

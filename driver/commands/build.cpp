@@ -2,6 +2,7 @@
 // files link with.
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -105,6 +106,25 @@ std::filesystem::path header_beside(const std::filesystem::path& out, Artifact k
   return std::filesystem::path(out).replace_filename(stem + ".h");
 }
 
+// Headers that C, POSIX or the GNU C library has itself: one of the same name in a folder that a compiler searches
+// would take its place.
+Diagnostics check_header(const std::filesystem::path& header) {
+  static const std::set<std::string> taken = {
+      "aio",      "alloca", "argp",      "assert",   "complex", "ctype",   "dirent",    "dlfcn",  "elf",    "endian",
+      "error",    "errno",  "fcntl",     "features", "fenv",    "float",   "glob",      "grp",    "iconv",  "inttypes",
+      "limits",   "link",   "locale",    "malloc",   "math",    "memory",  "netdb",     "paths",  "poll",   "pthread",
+      "pwd",      "random", "regex",     "resolv",   "sched",   "search",  "semaphore", "setjmp", "signal", "spawn",
+      "stdalign", "stdarg", "stdatomic", "stdbool",  "stddef",  "stdint",  "stdio",     "stdlib", "string", "strings",
+      "syslog",   "tar",    "termio",    "termios",  "tgmath",  "threads", "time",      "uchar",  "unistd", "utime",
+      "utmp",     "values", "wait",      "wchar",    "wctype",  "wordexp"};
+  const std::string stem = header.stem().string();
+  if (header.extension() != ".h" || taken.count(stem) == 0) return {};
+  return {{"command-line",
+           {},
+           fmt::format("'{}' is a header of the C library, which this one would hide", header.filename().string()),
+           {{{}, fmt::format("give OUT another name, or --header {}_model.h", stem)}}}};
+}
+
 // A name as rules for make have it.
 std::string in_rule(const std::string& name) {
   std::string text;
@@ -129,6 +149,9 @@ int run(const BuildOptions& wanted) {
   Result<Artifact> kind = kind_of(wanted);
   if (!kind) return fail(kind.errors());
   if (Diagnostics wrong = check_options(wanted, *kind); !wrong.empty()) return fail(wrong);
+  const std::filesystem::path header =
+      wanted.header.empty() ? header_beside(wanted.out, *kind) : std::filesystem::path(wanted.header);
+  if (Diagnostics wrong = check_header(header); !wrong.empty()) return fail(wrong);
   options->triple = wanted.triple;
   options->cpu = wanted.cpu;
   Result<Program> program = compile_file(wanted.model.file, *options);
@@ -137,8 +160,6 @@ int run(const BuildOptions& wanted) {
   artifact.kind = *kind;
   Result<ArtifactFiles> files = build(*program, artifact);
   if (!files) return fail(files.errors());
-  const std::filesystem::path header =
-      wanted.header.empty() ? header_beside(wanted.out, *kind) : std::filesystem::path(wanted.header);
   std::vector<Output> outputs{{wanted.out, std::move(files->artifact)}, {header, std::move(files->header)}};
   for (const CompanionFile& companion : files->companions) {
     outputs.push_back({std::filesystem::path(wanted.out).replace_filename(companion.name), companion.text});

@@ -212,6 +212,20 @@ void write_checkpoints(const fs::path& folder) {
   seeds.write_dictionary();
 }
 
+// Of the model in support/two_states.h, and with a tensor less or one more.
+void write_weights(const fs::path& folder) {
+  Seeds seeds(folder, "weights");
+  data::Tensors tensors;
+  tensors.metadata = {{"format", "descent"}};
+  tensors.arrays["weight"] = data::zeros(data::DType::f32, {3, 5});
+  seeds.add(data::text_of(*data::format_safetensors(tensors)));
+  tensors.arrays["count"] = data::zeros(data::DType::i32, {2});
+  seeds.add(data::text_of(*data::format_safetensors(tensors)));
+  tensors.arrays["moment"] = data::zeros(data::DType::f32, {2});
+  seeds.add(data::text_of(*data::format_safetensors(tensors)));
+  seeds.write_dictionary();
+}
+
 void write_idx(const fs::path& folder) {
   Seeds seeds(folder, "idx");
   for (const char type : {'\x08', '\x09', '\x0b', '\x0c', '\x0d', '\x0e'}) {
@@ -253,6 +267,7 @@ int main(int count, char** arguments) {
   write_npz(folder);
   write_safetensors(folder);
   write_checkpoints(folder);
+  write_weights(folder);
   write_idx(folder);
   write_csv(folder);
   return 0;

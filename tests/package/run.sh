@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The library as other projects get it: installed and moved, and as a folder of theirs. Builds and runs examples/host
-# with both. usage: run.sh TREE BUILD COMPILER
+# with both, and the model of examples/cmake_app beside it in the same project. usage: run.sh TREE BUILD COMPILER
 set -euo pipefail
 tree=$1 build=$2 compiler=$3
 work=$(mktemp -d)
@@ -15,6 +15,7 @@ fail() {
 # A copy of the example among headers that are called like ours, with what must not have changed around it.
 mkdir -p "$work/host/decoys/"{ir,runtime/data}
 cp "$tree"/examples/host/* "$work/host"
+cp -r "$tree/examples/cmake_app" "$work/host/circles"
 for header in ir/diagnostics.h ir/type.h runtime/data/array.h runtime/data/error.h; do
   echo '#error "a header of another project"' >"$work/host/decoys/$header"
 done
@@ -29,6 +30,9 @@ endforeach()
 if(DEFINED CMAKE_CXX_STANDARD OR CMAKE_BUILD_TYPE)
   message(FATAL_ERROR "settings of the project have changed")
 endif()
+add_executable(circles circles/main.cpp)
+target_compile_features(circles PRIVATE cxx_std_20)
+descent_add_model(circles circles/circles.descent BATCH 32)
 CMAKE
 
 # Builds and runs the example; it must learn and go on alike.
@@ -36,10 +40,12 @@ check_host() {
   local folder=$1
   shift
   cmake -S "$work/host" -B "$folder" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" "$@" >"$work/log" || fail "$(cat "$work/log")"
-  cmake --build "$folder" --target spirals >"$work/log" || fail "$(cat "$work/log")"
+  cmake --build "$folder" --target spirals circles >"$work/log" || fail "$(cat "$work/log")"
   (cd "$work" && "$folder/spirals") | tee "$work/said"
   grep -q 'step 800: loss 0\.0' "$work/said" || fail "the example does not learn"
   grep -q 'takes the same step' "$work/said" || fail "the example does not resume"
+  (cd "$work" && "$folder/circles") >"$work/said"
+  grep -q 'on the outer ring' "$work/said" || fail "the program with a compiled model does not work"
   local foreign
   foreign=$(grep -E '^[A-Za-z_]+:BOOL=' "$folder/CMakeCache.txt" | grep -vE '^(CMAKE|DESCENT|LLVM)_' || true)
   [ -z "$foreign" ] || fail "options without a prefix: $foreign"

@@ -73,4 +73,32 @@ TEST_CASE("headers are C99 and C++ without a warning, several of them in one fil
   run_in(folder, "clang++-19 -std=c++20" + flags + "both.cpp");
 }
 
+// Model files may be called like anything in the C library, several in one program.
+TEST_CASE("a model called like a function of the C library gets along with it") {
+  const Folder folder;
+  const std::string model = read_text(source_folder + "/examples/01_xor.descent");
+  std::string includes =
+      "#include <bits/stdc++.h>\n#include <aio.h>\n#include <semaphore.h>\n#include <signal.h>\n"
+      "#include <strings.h>\n#include <sys/stat.h>\n#include <time.h>\n#include <unistd.h>\n";
+  std::string uses = "int main() {\n  bool all = true;\n", objects;
+  for (const std::string name : {"time", "index", "signal", "errno", "stat", "gamma", "y0", "timer", "sem", "linux"}) {
+    INFO(name);
+    std::string text = model.substr(0, model.find("train truth_table"));
+    text.replace(text.find("model xor"), 9, "model " + name);
+    folder.write(name + ".descent", text);
+    const Outcome built = descent_in(folder, "build " + name + ".descent -o " + name + ".o --entries init,predict");
+    INFO(built.error);
+    REQUIRE(built.code == 0);
+    const bool is_family = name == "timer" || name == "sem";
+    includes += "#include \"" + name + "_model.h\"\n";
+    uses += "  { " + name + (is_family ? "_model" : "_") + "::Trainer made(1); all = all && made && made.init(1); }\n";
+    objects += " " + name + "_model.o";
+  }
+  folder.write("all.cpp", includes + uses + "  return all && ::time(nullptr) > 0 ? 0 : 1;\n}\n");
+  REQUIRE(descent_in(folder, "runtime -o libdescent_runtime.a").code == 0);
+  run_in(folder,
+         "g++ -std=gnu++20 -Wall -Wextra -Werror -I. all.cpp" + objects + " libdescent_runtime.a -pthread -o all");
+  run_in(folder, "./all");
+}
+
 }  // namespace descent::test

@@ -32,6 +32,8 @@ template <class T, int L, int H>
 Vector<T, L + H> join(Vector<T, L> low, Vector<T, H> high);
 template <class T, int N, class Function, class... V>
 Vector<T, N> map(Function function, V... v);
+template <int N, class Function>
+auto gather(const Function& function);
 template <class To, class From, int N>
 auto to(Vector<From, N> x);
 template <int N>
@@ -164,6 +166,14 @@ struct Vector {
   }
 };
 
+// The mask of the first `count` lanes, of any number of them.
+template <int count>
+struct First {
+  constexpr bool operator[](int64_t lane) const { return lane < count; }
+};
+template <int count>
+constexpr First<count> first{};
+
 // A condition by lane. A bool becomes a mask by itself.
 template <int N>
 struct Mask {
@@ -172,6 +182,8 @@ struct Mask {
   Mask() = default;
   DESCENT_INLINE Mask(bool everywhere) : lanes(everywhere ? -1 : 0) {}
   DESCENT_INLINE explicit Mask(Vector<int32_t, N> v) : lanes(v) {}
+  template <int count>
+  DESCENT_INLINE Mask(First<count>) : lanes(gather<N>([](int64_t lane) { return lane < count ? -1 : 0; })) {}
   // Of what comparing registers gives, whose lanes are as large as what was compared.
   template <class Function, class... V>
   static DESCENT_INLINE Mask map(Function compare, V... v) {
@@ -374,6 +386,31 @@ DESCENT_INLINE void store(T* to, Vector<T, N> v, Mask<N> mask) {
     constexpr int below = lanes_below(N);
     store(to, low_part(v), Mask<below>(low_part(mask.lanes)));
     store(to + below, high_part(v), Mask<N - below>(high_part(mask.lanes)));
+  }
+}
+
+// The first lanes as shorter vectors: masked loads and stores are slow on many processors, and compilers keep in memory
+// what they touch.
+template <int N, class T, int count>
+DESCENT_INLINE Vector<T, N> load(const T* from, First<count>, T otherwise) {
+  if constexpr (count >= N) {
+    return load<N>(from);
+  } else if constexpr (count <= 0) {
+    return otherwise;
+  } else {
+    constexpr int below = lanes_below(N);
+    return join(load<below>(from, first<count>, otherwise),
+                load<N - below>(from + below, first<count - below>, otherwise));
+  }
+}
+template <class T, int N, int count>
+DESCENT_INLINE void store(T* to, Vector<T, N> v, First<count>) {
+  if constexpr (count >= N) {
+    store(to, v);
+  } else if constexpr (count > 0) {
+    constexpr int below = lanes_below(N);
+    store(to, low_part(v), first<count>);
+    store(to + below, high_part(v), first<count - below>);
   }
 }
 

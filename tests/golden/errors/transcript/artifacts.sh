@@ -22,6 +22,7 @@ descent build m.descent -o libm.a --target aarch64-linux-gnu
 descent build m.descent -o libm.a --target aarch64-linux-gnu --runtime m.descent
 descent build m.descent -o libm.a --runtime missing.a
 descent build m.descent -o m.o
+descent build m.descent -o time.o
 descent build m.descent -o libm.a --target aarch64-linux-gnu --runtime m.o
 descent build m.descent -o libm.so --linker false
 descent build m.descent -o libm.so --linker /no/such/linker
