@@ -86,7 +86,8 @@ TEST_CASE("a model called like a function of the C library gets along with it") 
     std::string text = model.substr(0, model.find("train truth_table"));
     text.replace(text.find("model xor"), 9, "model " + name);
     folder.write(name + ".descent", text);
-    const Outcome built = descent_in(folder, "build " + name + ".descent -o " + name + ".o --entries init,predict");
+    const Outcome built =
+        descent_in(folder, "build " + name + ".descent -o " + name + "_model.o --entries init,predict");
     INFO(built.error);
     REQUIRE(built.code == 0);
     const bool is_family = name == "timer" || name == "sem";
