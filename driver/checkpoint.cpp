@@ -39,6 +39,7 @@ Result<data::Tensors> checkpoint_of(const Trainer& trainer) {
   const Trainer::Parts& parts = trainer.parts();
   data::Tensors tensors;
   tensors.metadata = {{"format", format_name}, {"version", version}, {"model", parts.program.name()}};
+  tensors.metadata.insert(parts.notes.begin(), parts.notes.end());
   for (const StateDeclaration& state : states_of(parts.program)) {
     Result<data::Array> array = trainer.parameter(state.name);
     if (!array) return array.errors();

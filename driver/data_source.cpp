@@ -53,34 +53,80 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
 std::optional<ReaderCall::Value> value_of(const DataExpression& expression, ReaderArgument::Kind kind) {
   using Kind = ReaderArgument::Kind;
   const auto* text = std::get_if<frontend::DataText>(&expression.node);
+  const auto* input = std::get_if<frontend::DataInput>(&expression.node);
   const auto* number = std::get_if<frontend::DataNumber>(&expression.node);
   const auto* flag = std::get_if<frontend::DataFlag>(&expression.node);
-  if (text && (kind == Kind::path || kind == Kind::text || kind == Kind::column)) return text->value;
+  const bool is_path = kind == Kind::path || kind == Kind::source;
+  if (text && (is_path || kind == Kind::text || kind == Kind::column)) return text->value;
+  if (input && kind == Kind::input) return input->name;
   if (number && (kind == Kind::number || kind == Kind::column)) return number->value;
   if (flag && kind == Kind::flag) return flag->value;
+  return {};
+}
+
+// The input that an argument names; empty when it names none.
+std::string input_named(const DataCall& call, std::string_view argument) {
+  for (const DataArgument& given : call.arguments) {
+    const auto* input = std::get_if<frontend::DataInput>(&given.value.front().node);
+    if (input && given.name == argument) return input->name;
+  }
   return {};
 }
 
 // Reads a call's arguments into the shape that the reader's row asks for.
 class CallResolver {
  public:
-  CallResolver(const Reader& reader, const Folders& folders, const Span& at)
-      : reader_(reader), folders_(folders), at_(at) {}
+  CallResolver(const Reader& reader, const DataContext& context, const Span& at)
+      : reader_(reader), context_(context), at_(at) {}
 
   Result<ReaderCall> resolve(const DataCall& call) {
+    call_.vocabularies = context_.vocabularies;
+    call_.input = input_named(call, "inputs");
+    if (call_.input.empty()) call_.input = context_.input;
     for (const DataArgument& argument : call.arguments) take(argument);
-    if (wrong_.empty() && !call_.has("file")) {
-      wrong_.push_back(diagnostic("missing-argument", at_, fmt::format("{}() needs the name of a file", reader_.name)));
+    const ReaderArgument& first = reader_.arguments[0];
+    if (wrong_.empty() && (takes_many() ? call_.streams.empty() : !call_.has(first.name))) {
+      wrong_.push_back(
+          diagnostic("missing-argument", at_, fmt::format("{}() needs {}", reader_.name, describe(first.kind))));
     }
     if (!wrong_.empty()) return wrong_;
     return call_;
   }
 
  private:
+  bool takes_many() const { return reader_.many != Reader::Many::no; }
+  bool is_known(const std::string& name) const {
+    return std::any_of(reader_.arguments.begin(), reader_.arguments.end(),
+                       [&](const ReaderArgument& row) { return row.name == name; });
+  }
+
+  // A stream among many: without a name, or by that of an input, which its tensor without a name then feeds.
+  void take_stream(const DataArgument& argument) {
+    DataContext context = context_;
+    context.input = argument.name.empty() ? call_.input : argument.name;
+    Result<data::Stream> stream = read_data(argument.value.front(), context);
+    if (!stream) {
+      wrong_.insert(wrong_.end(), stream.errors().begin(), stream.errors().end());
+      return;
+    }
+    for (data::StreamTensor& tensor : stream->tensors) {
+      if (tensor.name.empty()) tensor.name = argument.name;
+    }
+    call_.streams.push_back(std::move(*stream));
+  }
+
   void take(const DataArgument& argument) {
+    if (takes_many() &&
+        (argument.name.empty() || (reader_.many == Reader::Many::streams_and_inputs && !is_known(argument.name)))) {
+      return take_stream(argument);
+    }
     const DataExpression& value = argument.value.front();
     const ReaderArgument* row = row_of(argument, value.at);
     if (!row) return;
+    const bool is_call = std::holds_alternative<DataCall>(value.node);
+    if (is_call && (row->kind == ReaderArgument::Kind::stream || row->kind == ReaderArgument::Kind::source)) {
+      return take_call(*row, value);
+    }
     if (call_.has(row->name)) {
       wrong_.push_back(diagnostic("duplicate-argument", value.at, fmt::format("'{}' is given twice", row->name)));
       return;
@@ -92,8 +138,8 @@ class CallResolver {
           fmt::format("'{}' of {}() is {}, found {}", row->name, reader_.name, describe(row->kind), kind_of(value))));
       return;
     }
-    if (row->kind == ReaderArgument::Kind::path) {
-      Result<std::string> found = find_file(std::get<std::string>(*converted), folders_, "data file", value.at);
+    if (row->kind == ReaderArgument::Kind::path || row->kind == ReaderArgument::Kind::source) {
+      Result<std::string> found = find_file(std::get<std::string>(*converted), context_.folders, "data file", value.at);
       if (!found) {
         wrong_.insert(wrong_.end(), found.errors().begin(), found.errors().end());
         return;
@@ -103,12 +149,26 @@ class CallResolver {
     call_.set(row->name, std::move(*converted));
   }
 
+  void take_call(const ReaderArgument& row, const DataExpression& value) {
+    if (call_.has(row.name)) {
+      wrong_.push_back(diagnostic("duplicate-argument", value.at, fmt::format("'{}' is given twice", row.name)));
+      return;
+    }
+    DataContext context = context_;
+    context.input = call_.input;
+    Result<data::Stream> stream = read_data(value, context);
+    if (stream) return call_.set(row.name, std::move(*stream));
+    wrong_.insert(wrong_.end(), stream.errors().begin(), stream.errors().end());
+  }
+
   const ReaderArgument* row_of(const DataArgument& argument, const Span& at) {
     const auto& rows = reader_.arguments;
     if (argument.name.empty()) {
-      if (positional_ == 0) return &rows[positional_++];
-      wrong_.push_back(diagnostic("unknown-argument", at,
-                                  fmt::format("{}() takes one argument without a name, the file", reader_.name)));
+      if (positional_ < reader_.positional) return &rows[positional_++];
+      const std::string which = reader_.positional == 1
+                                    ? fmt::format("one argument without a name, the {}", rows[0].name)
+                                    : fmt::format("{} arguments without names", reader_.positional);
+      wrong_.push_back(diagnostic("unknown-argument", at, fmt::format("{}() takes {}", reader_.name, which)));
       return nullptr;
     }
     const auto found =
@@ -125,12 +185,15 @@ class CallResolver {
   }
 
   const Reader& reader_;
-  const Folders& folders_;
+  const DataContext& context_;
   const Span& at_;
   ReaderCall call_;
   std::size_t positional_ = 0;
   Diagnostics wrong_;
 };
+
+// More of an input's data stays where it is and is read batch by batch.
+constexpr std::int64_t largest_resident = std::int64_t{1} << 28;
 
 // Where large data sets lie beside a checkout, when nobody says otherwise.
 constexpr const char* shared_data = "../shared/data";
@@ -189,7 +252,9 @@ Result<std::string> find_file(const std::string& path, const Folders& folders, s
   return missing;
 }
 
-Result<data::Array> read_data(const DataExpression& expression, const Folders& folders) {
+namespace {
+
+Result<std::vector<data::Stream>> read_streams(const DataExpression& expression, const DataContext& context) {
   const auto* call = std::get_if<DataCall>(&expression.node);
   if (!call) {
     return diagnostic("not-data", expression.at,
@@ -202,33 +267,68 @@ Result<data::Array> read_data(const DataExpression& expression, const Folders& f
     return diagnostic("unknown-reader", expression.at, fmt::format("there is no data reader '{}'", call->function),
                       std::move(notes));
   }
-  Result<ReaderCall> arguments = CallResolver(*reader, folders, expression.at).resolve(*call);
+  Result<ReaderCall> arguments = CallResolver(*reader, context, expression.at).resolve(*call);
   if (!arguments) return arguments.errors();
-  data::Expected<data::Array> array = reader->read(*arguments);
-  if (!array) return diagnostic("bad-data", expression.at, data::to_string(array.error()));
-  return std::move(*array);
+  Streams streams = reader->read(*arguments);
+  if (!streams) {
+    // What is not about a file is about the call.
+    const data::Error& error = streams.error();
+    return diagnostic("bad-data", expression.at,
+                      error.file.empty() ? fmt::format("{}(): {}", reader->name, error.message) : to_string(error));
+  }
+  return std::move(*streams);
 }
 
-Result<data::Array> fit_to_input(data::Array array, const std::string& input, const TensorType& type, const Span& at) {
-  const bool one_column = type.shape.size() == 1 && array.shape.size() == 2 && array.shape[1] == 1;
-  if (one_column) array.shape.pop_back();
-  if (!shapes_agree(array.shape, type.shape)) {
+}  // namespace
+
+Result<data::Stream> read_data(const DataExpression& expression, const DataContext& context) {
+  Result<std::vector<data::Stream>> streams = read_streams(expression, context);
+  if (!streams) return streams.errors();
+  if (streams->size() == 1) return std::move(streams->front());
+  return diagnostic("not-data", expression.at, "this gives data and test at once: write data, test = split(…)");
+}
+
+Result<std::pair<data::Stream, data::Stream>> read_data_and_test(const DataExpression& expression,
+                                                                 const DataContext& context) {
+  Result<std::vector<data::Stream>> streams = read_streams(expression, context);
+  if (!streams) return streams.errors();
+  if (streams->size() == 2) return std::pair(std::move((*streams)[0]), std::move((*streams)[1]));
+  return diagnostic("not-data", expression.at, "expected what gives data and test at once: data, test = split(…, 0.9)");
+}
+
+Result<data::RowsRef> fit_to_input(data::RowsRef rows, const std::string& input, const TensorType& type,
+                                   const Span& at) {
+  data::Shape shape = rows->whole_shape();
+  if (const data::Array* array = rows->resident()) shape = array->shape;  // a scalar has no rows of its own
+  const bool one_column = type.shape.size() == 1 && shape.size() == 2 && shape[1] == 1;
+  if (one_column) {
+    shape.pop_back();
+    rows = data::flatten_rows(std::move(rows));
+  }
+  const auto found = [&] { return describe(rows->dtype(), shape); };
+  if (!shapes_agree(shape, type.shape)) {
     return diagnostic("data-mismatch", at,
-                      fmt::format("input '{}' expects {}, found {}", input, to_string(type), describe(array)));
+                      fmt::format("input '{}' expects {}, found {}", input, to_string(type), found()));
   }
-  if (array.dtype != data_type(type.dtype)) {
-    data::Expected<data::Array> converted = data::convert(array, data_type(type.dtype));
-    if (!converted) {
-      return diagnostic("data-mismatch", at,
-                        fmt::format("input '{}' expects {}, found {}: {}", input, to_string(type), describe(array),
-                                    data::to_string(converted.error())));
-    }
-    array = std::move(*converted);
+  const data::RowsRef fitted = data::convert_rows(rows, data_type(type.dtype));
+  const auto check = [&](const data::Array& array) {
+    return type.range ? check_range(input, type, array.as<std::int32_t>(), at) : Diagnostics{};
+  };
+  if (const data::Array* array = fitted->resident(); array && array->shape == shape) {
+    if (Diagnostics wrong = check(*array); !wrong.empty()) return wrong;
+    return fitted;
   }
-  if (type.range) {
-    if (Diagnostics wrong = check_range(input, type, array.as<std::int32_t>(), at); !wrong.empty()) return wrong;
+  if (fitted->draws() || !data::bytes_of(fitted->dtype(), fitted->whole_shape(), largest_resident)) return fitted;
+  data::Expected<data::Array> array = data::read_all(*fitted);
+  if (!array && !array.error().file.empty()) return diagnostic("bad-data", at, data::to_string(array.error()));
+  if (!array) {
+    return diagnostic("data-mismatch", at,
+                      fmt::format("input '{}' expects {}, found {}: {}", input, to_string(type), found(),
+                                  data::to_string(array.error())));
   }
-  return array;
+  array->shape = shape;
+  if (Diagnostics wrong = check(*array); !wrong.empty()) return wrong;
+  return data::rows_of(std::move(*array));
 }
 
 }  // namespace descent

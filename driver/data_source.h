@@ -1,13 +1,13 @@
-// Data expressions of a train block → arrays: names are looked up, files found, readers called.
+// Data expressions of a train block → streams: names are looked up, files found, readers called.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "driver/readers.h"
 #include "frontend/frontend.h"
 #include "ir/type.h"
-#include "runtime/data/array.h"
 
 namespace descent {
 
@@ -18,10 +18,22 @@ Folders data_folders(const std::string& model_folder, const std::string& data_fo
 // The file's path; a diagnostic that says where it was looked for. `what`: "data file", "weights file".
 Result<std::string> find_file(const std::string& path, const Folders& folders, std::string_view what, const Span& at);
 
-Result<data::Array> read_data(const frontend::DataExpression& expression, const Folders& folders);
+// What reading data needs to know beside the expression. `input`: the one that a tensor without a name will feed;
+// empty: none will. `vocabularies` may be null.
+struct DataContext {
+  const Folders& folders;
+  Vocabularies* vocabularies = nullptr;
+  std::string input = {};
+};
+Result<data::Stream> read_data(const frontend::DataExpression& expression, const DataContext& context);
+// What stands for `data, test`.
+Result<std::pair<data::Stream, data::Stream>> read_data_and_test(const frontend::DataExpression& expression,
+                                                                 const DataContext& context);
 
-// The array as values of an input: shapes agree, every number has an exact place in the input's type, labels lie in
-// their range. A table of one column also feeds an input of rank 1.
-Result<data::Array> fit_to_input(data::Array array, const std::string& input, const TensorType& type, const Span& at);
+// Rows as values of an input: shapes agree, every number has an exact place in the input's type, labels lie in their
+// range. A table of one column also feeds an input of rank 1. In memory where nothing is drawn and they are not too
+// many; what is read later, row by row, is held against type and range then.
+Result<data::RowsRef> fit_to_input(data::RowsRef rows, const std::string& input, const TensorType& type,
+                                   const Span& at);
 
 }  // namespace descent

@@ -45,74 +45,115 @@ Diagnostics count_rows(Dataset& dataset, const Span& block) {
   for (const Column& column : dataset.columns) {
     if (!column.by_row) continue;
     if (!first) first = &column;
-    if (column.values.rows() == first->values.rows()) continue;
+    if (column.rows->count() == first->rows->count()) continue;
     std::vector<Note> notes;
     if (first->at.source) notes.push_back({first->at, fmt::format("'{}' is read here", first->input)});
     return {diagnostic("row-mismatch", column.at,
-                       fmt::format("input '{}' has {} rows but '{}' has {}", column.input, column.values.rows(),
-                                   first->input, first->values.rows()),
+                       fmt::format("input '{}' has {} rows but '{}' has {}", column.input, column.rows->count(),
+                                   first->input, first->rows->count()),
                        std::move(notes))};
   }
-  dataset.rows = first ? first->values.rows() : 1;
+  dataset.rows = first ? first->rows->count() : 1;
   if (dataset.rows > 0) return {};
   return {diagnostic("no-rows", first ? first->at : block, "expected at least one row, found none")};
 }
 
+// Reads one block, `data` or `test`.
 class Loader {
  public:
-  Loader(const Program& program, const Folders& folders) : inputs_(data_inputs(program)), folders_(folders) {}
+  Loader(const std::map<std::string, TensorType>& inputs, const Folders& folders, Vocabularies& vocabularies)
+      : inputs_(inputs), context_{folders, &vocabularies} {}
 
   Result<Dataset> load(const std::vector<frontend::DataBinding>& bindings, const Span& block) {
-    wrong_ = check_layout(inputs_, block);
     for (const frontend::DataBinding& binding : bindings) load(binding);
+    return finish(block);
+  }
+  Result<Dataset> load(data::Stream stream, const Span& at, const Span& block) {
+    add(std::move(stream), "", at);
+    return finish(block);
+  }
+
+ private:
+  void fail(const Diagnostics& diagnostics) { wrong_.insert(wrong_.end(), diagnostics.begin(), diagnostics.end()); }
+
+  Result<Dataset> finish(const Span& block) {
     if (!wrong_.empty()) return wrong_;
     for (const auto& [name, type] : inputs_) {
-      const bool bound = std::any_of(dataset_.columns.begin(), dataset_.columns.end(),
-                                     [&, &wanted = name](const Column& column) { return column.input == wanted; });
-      if (!bound) {
-        wrong_.push_back(
-            diagnostic("missing-data", block, fmt::format("input '{}' : {} has no data", name, to_string(type))));
-      }
+      if (is_bound(name)) continue;
+      wrong_.push_back(
+          diagnostic("missing-data", block, fmt::format("input '{}' : {} has no data", name, to_string(type))));
     }
     fail(count_rows(dataset_, block));
     if (!wrong_.empty()) return wrong_;
     return std::move(dataset_);
   }
 
- private:
-  void fail(const Diagnostics& diagnostics) { wrong_.insert(wrong_.end(), diagnostics.begin(), diagnostics.end()); }
+  bool is_bound(const std::string& input) const {
+    return std::any_of(dataset_.columns.begin(), dataset_.columns.end(),
+                       [&](const Column& column) { return column.input == input; });
+  }
 
   void load(const frontend::DataBinding& binding) {
-    if (binding.inputs.size() != 1) {
+    if (binding.inputs.size() > 1) {
       fail({diagnostic("not-data", binding.value.at,
                        fmt::format("a reader feeds one input, found {} names for it: write `input = reader(…)`",
                                    binding.inputs.size()))});
       return;
     }
-    const auto input = inputs_.find(binding.inputs[0]);
-    if (input == inputs_.end()) {
-      std::vector<std::string> names;
-      for (const auto& [name, type] : inputs_) names.push_back(name);
-      fail({diagnostic("unknown-input", binding.value.at,
-                       fmt::format("'{}' is no input that losses or metrics depend on", binding.inputs[0]),
-                       did_you_mean(binding.inputs[0], names))});
-      return;
-    }
-    Result<data::Array> array = read_data(binding.value, folders_);
-    if (!array) return fail(array.errors());
-    Result<data::Array> fitted = fit_to_input(std::move(*array), input->first, input->second, binding.value.at);
-    if (!fitted) return fail(fitted.errors());
-    dataset_.columns.push_back({input->first, std::move(*fitted), is_by_row(input->second), binding.value.at});
+    const std::string input = binding.inputs.empty() ? "" : binding.inputs[0];
+    if (!input.empty() && !find(input, binding.value.at)) return;
+    DataContext context = context_;
+    context.input = input;
+    Result<data::Stream> stream = read_data(binding.value, context);
+    if (!stream) return fail(stream.errors());
+    add(std::move(*stream), input, binding.value.at);
   }
 
-  std::map<std::string, TensorType> inputs_;
-  const Folders& folders_;
+  const TensorType* find(const std::string& name, const Span& at) {
+    const auto input = inputs_.find(name);
+    if (input != inputs_.end()) return &input->second;
+    std::vector<std::string> names;
+    for (const auto& [known, type] : inputs_) names.push_back(known);
+    fail({diagnostic("unknown-input", at, fmt::format("'{}' is no input that losses or metrics depend on", name),
+                     did_you_mean(name, names))});
+    return nullptr;
+  }
+
+  // `input`: of the tensor without a name.
+  void add(data::Stream stream, const std::string& input, const Span& at) {
+    if (stream.texts) {
+      return fail(
+          {diagnostic("not-data", at, "text is no tensor: words(…), characters(…) and bytes(…) make one of it")});
+    }
+    for (data::StreamTensor& tensor : stream.tensors) {
+      const std::string& name = tensor.name.empty() ? input : tensor.name;
+      if (name.empty()) {
+        fail({diagnostic("not-data", at, "a tensor here feeds no input: join(input = …) names one")});
+        continue;
+      }
+      const TensorType* type = find(name, at);
+      if (!type) continue;
+      if (is_bound(name)) {
+        fail({diagnostic("duplicate-data", at, fmt::format("input '{}' is given data twice", name))});
+        continue;
+      }
+      Result<data::RowsRef> fitted = fit_to_input(std::move(tensor.rows), name, *type, at);
+      if (!fitted) {
+        fail(fitted.errors());
+      } else {
+        dataset_.columns.push_back({name, std::move(*fitted), is_by_row(*type), at});
+      }
+    }
+  }
+
+  const std::map<std::string, TensorType>& inputs_;
+  DataContext context_;
   Dataset dataset_;
   Diagnostics wrong_;
 };
 
-Feed::Values view(const data::Array& array, const std::byte* bytes, std::size_t elements) {
-  switch (array.dtype) {
+Feed::Values view(data::DType dtype, const std::byte* bytes, std::size_t elements) {
+  switch (dtype) {
     case data::DType::f32:
       return std::span(reinterpret_cast<const float*>(bytes), elements);
     case data::DType::f64:
@@ -130,9 +171,32 @@ Feed::Values view(const data::Array& array, const std::byte* bytes, std::size_t 
 
 }  // namespace
 
-Result<Dataset> load_dataset(const Program& program, const std::vector<frontend::DataBinding>& bindings,
-                             const Folders& folders) {
-  return Loader(program, folders).load(bindings, program.train() ? program.train()->at : Span{});
+Result<TrainingData> load_data(const Program& program, const frontend::TrainBlock& block, const Folders& folders) {
+  const std::map<std::string, TensorType> inputs = data_inputs(program);
+  if (Diagnostics wrong = check_layout(inputs, block.at); !wrong.empty()) return wrong;
+  TrainingData all;
+  const auto load = [&](auto&&... what) { return Loader(inputs, folders, all.vocabularies).load(what..., block.at); };
+  if (block.data_and_test) {
+    const Span& at = block.data_and_test->at;
+    auto both = read_data_and_test(*block.data_and_test, {folders, &all.vocabularies});
+    if (!both) return both.errors();
+    Result<Dataset> data = load(std::move(both->first), at);
+    if (!data) return data.errors();
+    Result<Dataset> test = load(std::move(both->second), at);
+    if (!test) return test.errors();
+    all.data = std::move(*data);
+    all.test = std::move(*test);
+    return all;
+  }
+  Result<Dataset> data = load(block.data);
+  if (!data) return data.errors();
+  all.data = std::move(*data);
+  all.vocabularies.settle();
+  if (block.test.empty()) return all;
+  Result<Dataset> test = load(block.test);
+  if (!test) return test.errors();
+  all.test = std::move(*test);
+  return all;
 }
 
 Result<Dataset> dataset_of(const std::vector<Port>& ports,
@@ -146,7 +210,7 @@ Result<Dataset> dataset_of(const std::vector<Port>& ports,
       return diagnostic("missing-input", {},
                         fmt::format("input '{}' : {} is not given", port.name, to_string(port.type)));
     }
-    dataset.columns.push_back({port.name, found->second, is_by_row(port.type), {}});
+    dataset.columns.push_back({port.name, data::rows_of(found->second), is_by_row(port.type), {}});
   }
   if (Diagnostics wrong = count_rows(dataset, {}); !wrong.empty()) return wrong;
   return dataset;
@@ -166,14 +230,14 @@ std::optional<std::size_t> first_not_finite(std::span<const Float> values) {
 
 std::optional<Note> not_finite_in(const Dataset& dataset) {
   for (const Column& column : dataset.columns) {
-    const bool is_single = column.values.dtype == data::DType::f32;
-    if (!is_single && column.values.dtype != data::DType::f64) continue;
-    const auto place =
-        is_single ? first_not_finite(column.values.as<float>()) : first_not_finite(column.values.as<double>());
+    const data::Array* values = column.rows->resident();
+    const bool is_single = values && values->dtype == data::DType::f32;
+    if (!values || (!is_single && values->dtype != data::DType::f64)) continue;
+    const auto place = is_single ? first_not_finite(values->as<float>()) : first_not_finite(values->as<double>());
     if (!place) continue;
-    const double value = is_single ? column.values.as<float>()[*place] : column.values.as<double>()[*place];
-    const auto per_row = static_cast<std::size_t>(
-        column.by_row ? column.values.count() / std::max<std::int64_t>(1, column.values.rows()) : 1);
+    const double value = is_single ? values->as<float>()[*place] : values->as<double>()[*place];
+    const auto per_row =
+        static_cast<std::size_t>(column.by_row ? values->count() / std::max<std::int64_t>(1, values->rows()) : 1);
     return Note{column.at, fmt::format("{} {} of input '{}' holds {}", column.by_row ? "row" : "element",
                                        *place / std::max<std::size_t>(1, per_row), column.input,
                                        std::isnan(value) ? "nan" : fmt::format("{}", value))};
@@ -183,53 +247,60 @@ std::optional<Note> not_finite_in(const Dataset& dataset) {
 
 std::int64_t row_bytes(const Dataset& dataset) {
   std::int64_t bytes = 0;
-  for (const Column& column : dataset.columns) bytes += column.by_row ? column.values.row_bytes() : 0;
+  for (const Column& column : dataset.columns) bytes += column.by_row ? column.rows->row_bytes() : 0;
   return bytes;
 }
 
 Batcher::Batcher(const Dataset& dataset, std::int64_t most) : dataset_(&dataset) {
   const std::int64_t rows = std::min(most, dataset.rows);
   for (const Column& column : dataset.columns) {
-    memory_.emplace_back(column.by_row ? static_cast<std::size_t>(rows * column.values.row_bytes()) : 0);
-    feeds_.emplace_back(
-        column.input, view(column.values, column.values.bytes.data(), static_cast<std::size_t>(column.values.count())));
+    const data::Array* array = column.rows->resident();
+    DESCENT_CHECK(column.by_row || array, "what every step gets whole lies in memory");
+    memory_.emplace_back(column.by_row ? static_cast<std::size_t>(rows * column.rows->row_bytes()) : 0);
+    feeds_.emplace_back(column.input, column.by_row ? view(column.rows->dtype(), memory_.back().data(), 0)
+                                                    : view(array->dtype, array->bytes.data(),
+                                                           static_cast<std::size_t>(array->count())));
   }
 }
 
-std::span<const Feed> Batcher::take(std::span<const std::int64_t> rows) {
-  for (std::size_t c = 0; c < memory_.size(); ++c) {
-    const data::Array& values = dataset_->columns[c].values;
-    if (!dataset_->columns[c].by_row) continue;
-    const auto bytes = static_cast<std::size_t>(values.row_bytes());
-    std::byte* to = memory_[c].data();
-    for (const std::int64_t row : rows) {
-      std::memcpy(to, values.bytes.data() + static_cast<std::size_t>(row) * bytes, bytes);
-      to += bytes;
-    }
-  }
-  show(static_cast<std::int64_t>(rows.size()));
-  return feeds_;
-}
-
-std::span<const Feed> Batcher::take(std::int64_t begin, std::int64_t count) {
-  for (std::size_t c = 0; c < memory_.size(); ++c) {
-    const data::Array& values = dataset_->columns[c].values;
-    if (!dataset_->columns[c].by_row) continue;
-    const auto bytes = static_cast<std::size_t>(values.row_bytes());
-    std::memcpy(memory_[c].data(), values.bytes.data() + static_cast<std::size_t>(begin) * bytes,
-                bytes * static_cast<std::size_t>(count));
-  }
-  show(count);
-  return feeds_;
-}
-
-void Batcher::show(std::int64_t rows) {
+Result<std::span<const Feed>> Batcher::take(std::span<const std::int64_t> rows, const data::Draw& draw) {
   for (std::size_t c = 0; c < memory_.size(); ++c) {
     const Column& column = dataset_->columns[c];
     if (!column.by_row) continue;
-    const auto elements = static_cast<std::size_t>(rows * (column.values.count() / column.values.rows()));
-    feeds_[c].values = view(column.values, memory_[c].data(), elements);
+    const auto bytes = static_cast<std::size_t>(column.rows->row_bytes());
+    const data::Array* array = column.rows->resident();
+    std::byte* to = memory_[c].data();
+    for (const std::int64_t row : rows) {
+      if (array) {
+        std::memcpy(to, array->bytes.data() + static_cast<std::size_t>(row) * bytes, bytes);
+      } else if (const auto failed = column.rows->read(row, 1, draw, to)) {
+        return diagnostic("bad-data", column.at, data::to_string(*failed));
+      }
+      to += bytes;
+    }
   }
+  return shown(static_cast<std::int64_t>(rows.size()));
+}
+
+Result<std::span<const Feed>> Batcher::take(std::int64_t begin, std::int64_t count, const data::Draw& draw) {
+  for (std::size_t c = 0; c < memory_.size(); ++c) {
+    const Column& column = dataset_->columns[c];
+    if (!column.by_row) continue;
+    if (const auto failed = column.rows->read(begin, count, draw, memory_[c].data())) {
+      return diagnostic("bad-data", column.at, data::to_string(*failed));
+    }
+  }
+  return shown(count);
+}
+
+std::span<const Feed> Batcher::shown(std::int64_t rows) {
+  for (std::size_t c = 0; c < memory_.size(); ++c) {
+    const Column& column = dataset_->columns[c];
+    if (!column.by_row) continue;
+    const std::int64_t elements = rows * (column.rows->row_bytes() / data::size_of(column.rows->dtype()));
+    feeds_[c].values = view(column.rows->dtype(), memory_[c].data(), static_cast<std::size_t>(elements));
+  }
+  return feeds_;
 }
 
 }  // namespace descent

@@ -1,4 +1,4 @@
-// The data of a train block, resident, and its batches.
+// The data of a train block, in memory or read batch by batch, and its batches.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@ namespace descent {
 
 struct Column {
   std::string input;
-  data::Array values;  // of the input's own type
+  data::RowsRef rows;  // of the input's own type
   bool by_row = true;  // the first axis is batch; otherwise every step gets the whole array
   Span at;
 };
@@ -23,16 +23,20 @@ struct Dataset {
   std::int64_t rows = 0;
 };
 
-// Reads what the bindings name and checks it against the program's inputs.
-Result<Dataset> load_dataset(const Program& program, const std::vector<frontend::DataBinding>& bindings,
-                             const Folders& folders);
+struct TrainingData {
+  Dataset data;
+  std::optional<Dataset> test;
+  Vocabularies vocabularies;
+};
+// Reads what the block names and checks it against the program's inputs.
+Result<TrainingData> load_data(const Program& program, const frontend::TrainBlock& block, const Folders& folders);
 
 // Arrays that already fit these inputs; every data input among `ports` must be there, all with the same rows.
 Result<Dataset> dataset_of(const std::vector<Port>& ports,
                            const std::vector<std::pair<std::string, data::Array>>& arrays);
 
-// The first number in the data that is none or infinite, as a note where the data is named; nothing when all are
-// finite.
+// The first number in the data in memory that is none or infinite, as a note where the data is named; nothing when all
+// are finite.
 std::optional<Note> not_finite_in(const Dataset& dataset);
 
 // Bytes of a row in all columns.
@@ -44,13 +48,13 @@ class Batcher {
   // At most `most` rows at a time.
   Batcher(const Dataset& dataset, std::int64_t most);
 
-  // The values of these rows; they stay until the next call.
-  std::span<const Feed> take(std::span<const std::int64_t> rows);
+  // The values of these rows; they stay until the next call. What is read only now may fail.
+  Result<std::span<const Feed>> take(std::span<const std::int64_t> rows, const data::Draw& draw = {});
   // Rows begin, begin + 1, …
-  std::span<const Feed> take(std::int64_t begin, std::int64_t count);
+  Result<std::span<const Feed>> take(std::int64_t begin, std::int64_t count, const data::Draw& draw = {});
 
  private:
-  void show(std::int64_t rows);
+  std::span<const Feed> shown(std::int64_t rows);
 
   const Dataset* dataset_;
   std::vector<std::vector<std::byte>> memory_;  // per column

@@ -9,11 +9,13 @@
 #include "driver/data_source.h"
 #include "driver/dataset.h"
 #include "driver/program.h"
+#include "driver/trainer.h"
 #include "fmt/format.h"
 #include "runtime/data/file.h"
 #include "runtime/data/npy.h"
 #include "runtime/data/npz.h"
 #include "runtime/data/picture.h"
+#include "runtime/data/tokens.h"
 
 namespace descent {
 namespace {
@@ -38,20 +40,40 @@ std::vector<std::string> names_of(const std::vector<Port>& ports) {
 
 constexpr std::array<std::string_view, 4> endings = {".npy", ".npz", ".csv", ".png"};
 
-Result<data::Array> read_input(const Port& port, const std::string& path) {
+// Lines of text become the tokens that training made of them.
+Streams read_with(const data::VocabularyRef& vocabulary, const Port& port, const std::string& path) {
+  auto texts = data::read_lines(path);
+  if (!texts) return texts.error();
+  const auto lines = std::make_shared<data::Texts>(std::move(*texts));
+  const data::LineOptions options{port.type.shape[1].size, false, false};
+  return std::vector{data::stream_of(data::token_rows(lines, vocabulary, options, false).tokens)};
+}
+
+Streams read_plainly(const Reader& reader, const Port& port, const std::string& path) {
+  ReaderCall call;
+  call.set("file", path);
+  call.input = port.name;
+  return reader.read(call);
+}
+
+Result<data::Array> read_input(const Port& port, const std::string& path, const data::VocabularyRef& vocabulary) {
   const Reader* reader = reader_for(path);
   if (!reader) {
     std::string endings;
-    for (const Reader& known : readers()) endings += fmt::format("{}{}", endings.empty() ? "" : ", ", known.endings[0]);
+    for (const Reader& known : readers()) {
+      if (!known.endings.empty()) endings += fmt::format("{}{}", endings.empty() ? "" : ", ", known.endings[0]);
+    }
     return diagnostic("unknown-reader", {},
                       fmt::format("'{}' has an ending that no reader knows; expected one of {}", path, endings));
   }
-  ReaderCall call;
-  call.set("file", path);
-  call.set("input", port.name);
-  data::Expected<data::Array> array = reader->read(call);
+  const bool is_text = vocabulary && port.type.shape.size() == 2 && path.ends_with(".txt");
+  const Streams streams = is_text ? read_with(vocabulary, port, path) : read_plainly(*reader, port, path);
+  if (!streams) return diagnostic("bad-data", {}, data::to_string(streams.error()));
+  Result<data::RowsRef> fitted = fit_to_input(streams->front().tensors[0].rows, port.name, port.type, {});
+  if (!fitted) return fitted.errors();
+  data::Expected<data::Array> array = data::read_all(**fitted);
   if (!array) return diagnostic("bad-data", {}, data::to_string(array.error()));
-  return fit_to_input(std::move(*array), port.name, port.type, {});
+  return std::move(*array);
 }
 
 // Puts the rows of a batch's results behind those of the batches before.
@@ -84,15 +106,20 @@ std::string element_text(const data::Array& array, std::size_t i, std::optional<
 
 }  // namespace
 
-Result<NamedArrays> read_inputs(const Program& program, const std::vector<std::pair<std::string, std::string>>& files) {
+Result<NamedArrays> read_inputs(const Trainer& trainer, const std::vector<std::pair<std::string, std::string>>& files) {
+  const Program& program = trainer.program();
   if (!program.has("predict")) {
     return diagnostic("no-entry", {}, fmt::format("model '{}' has no output to predict", program.name()));
+  }
+  Vocabularies vocabularies;
+  if (const auto read = vocabularies.read(trainer.parts().notes, "the weights"); !read) {
+    return diagnostic("bad-weights", {}, data::to_string(read.error()));
   }
   NamedArrays arrays;
   for (const auto& [name, path] : files) {
     const Port* port = find_port(program.inputs("predict"), name);
     if (!port) return no_such_port("unknown-input", "input", name, names_of(program.inputs("predict")));
-    Result<data::Array> array = read_input(*port, path);
+    Result<data::Array> array = read_input(*port, path, vocabularies.find(name));
     if (!array) return array.errors();
     arrays.emplace_back(name, std::move(*array));
   }
@@ -115,7 +142,9 @@ Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs) {
   NamedArrays outputs;
   for (std::int64_t begin = 0; begin < rows->rows; begin += trainer.program().largest_batch()) {
     const std::int64_t count = std::min(trainer.program().largest_batch(), rows->rows - begin);
-    Result<std::vector<data::Array>> part = trainer.predict(count, batches.take(begin, count));
+    const Result<std::span<const Feed>> feeds = batches.take(begin, count);
+    if (!feeds) return feeds.errors();
+    Result<std::vector<data::Array>> part = trainer.predict(count, *feeds);
     if (!part) return part.errors();
     for (std::size_t i = 0; i < ports.size(); ++i) {
       if (begin == 0) {

@@ -301,8 +301,10 @@ std::vector<Note> did_you_mean(std::string_view name, const std::vector<std::str
   return {{{}, fmt::format("did you mean '{}'?", near)}};
 }
 
-std::string describe(const data::Array& array) {
-  return std::string(data::name_of(array.dtype)) + data::to_string(array.shape);
+std::string describe(data::DType dtype, const data::Shape& shape) {
+  return std::string(data::name_of(dtype)) + data::to_string(shape);
 }
+
+std::string describe(const data::Array& array) { return describe(array.dtype, array.shape); }
 
 }  // namespace descent

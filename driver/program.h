@@ -76,5 +76,6 @@ std::vector<Note> did_you_mean(std::string_view name, const std::vector<std::str
 
 // "f32[3, 10]" of an array.
 std::string describe(const data::Array& array);
+std::string describe(data::DType dtype, const data::Shape& shape);
 
 }  // namespace descent

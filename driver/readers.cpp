@@ -2,7 +2,6 @@
 #include "driver/readers.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "fmt/format.h"
@@ -15,10 +14,6 @@ namespace descent {
 namespace {
 
 using Kind = ReaderArgument::Kind;
-
-data::Error argument_error(const ReaderCall& call, std::string message) {
-  return {call.text("file"), {}, std::move(message)};
-}
 
 // "a, b" → a, b
 std::vector<std::string> split(std::string_view text) {
@@ -57,7 +52,7 @@ data::Expected<data::CsvOptions> csv_options(const ReaderCall& call) {
   return options;
 }
 
-data::Expected<data::Array> read_csv(const ReaderCall& call) {
+data::Expected<data::Array> csv_array(const ReaderCall& call) {
   data::Expected<data::CsvOptions> options = csv_options(call);
   if (!options) return options.error();
   if (!call.has("label")) {
@@ -75,12 +70,14 @@ data::Expected<data::Array> read_csv(const ReaderCall& call) {
   return std::move(labels->values);
 }
 
-data::Expected<data::Array> read_idx(const ReaderCall& call) { return data::read_idx(call.text("file")); }
+data::Expected<data::Array> idx_array(const ReaderCall& call) { return data::read_idx(call.text("file")); }
+data::Expected<data::Array> npy_array(const ReaderCall& call) { return data::read_npy(call.text("file")); }
+
 // The array that is named, or the only one, or that of the input's name.
-data::Expected<data::Array> read_npz(const ReaderCall& call) {
+data::Expected<data::Array> npz_array(const ReaderCall& call) {
   data::Expected<data::Tensors> tensors = data::read_npz(call.text("file"));
   if (!tensors) return tensors.error();
-  std::string name = call.has("array") ? call.text("array") : call.text("input");
+  std::string name = call.has("array") ? call.text("array") : call.input;
   if (!call.has("array") && tensors->arrays.size() == 1) name = tensors->arrays.begin()->first;
   const auto found = tensors->arrays.find(name);
   if (found != tensors->arrays.end()) return std::move(found->second);
@@ -89,9 +86,33 @@ data::Expected<data::Array> read_npz(const ReaderCall& call) {
   if (name.empty()) return argument_error(call, fmt::format("expected array = one of {}", fmt::join(names, ", ")));
   return argument_error(call, fmt::format("it has no array '{}', it has {}", name, fmt::join(names, ", ")));
 }
-data::Expected<data::Array> read_npy(const ReaderCall& call) { return data::read_npy(call.text("file")); }
 
-const std::array table{
+template <data::Expected<data::Array> (*array_of)(const ReaderCall&)>
+Streams read_array(const ReaderCall& call) {
+  data::Expected<data::Array> array = array_of(call);
+  if (!array) return array.error();
+  return std::vector{data::stream_of(data::rows_of(std::move(*array)))};
+}
+
+// What text to tokens has in common; `more` for those that have a vocabulary.
+std::vector<ReaderArgument> token_arguments(std::vector<ReaderArgument> more) {
+  std::vector<ReaderArgument> arguments{{"source", Kind::source},
+                                        {"length", Kind::number},
+                                        {"inputs", Kind::input},
+                                        {"lengths", Kind::input},
+                                        {"mask", Kind::input}};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+std::vector<ReaderArgument> vocabulary_arguments(std::vector<ReaderArgument> more) {
+  std::vector<ReaderArgument> arguments{{"shifted", Kind::input}, {"vocabulary", Kind::path}, {"minimum", Kind::number},
+                                        {"most", Kind::number},   {"begin", Kind::flag},      {"end", Kind::flag},
+                                        {"lower", Kind::flag}};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return token_arguments(std::move(arguments));
+}
+
+const std::vector<Reader> table{
     Reader{"csv",
            "a table as text: numbers, or one column as classes",
            {{"file", Kind::path},
@@ -106,10 +127,53 @@ const std::array table{
             {"separator", Kind::text},
             {"missing", Kind::number}},
            {".csv", ".tsv", ".txt", ".data"},
-           read_csv},
-    Reader{"idx", "the format of MNIST and its relatives", {{"file", Kind::path}}, {".idx", "ubyte"}, read_idx},
-    Reader{"npy", "an array of NumPy", {{"file", Kind::path}}, {".npy"}, read_npy},
-    Reader{"npz", "one of several arrays of NumPy", {{"file", Kind::path}, {"array", Kind::text}}, {".npz"}, read_npz},
+           read_array<csv_array>},
+    Reader{"idx",
+           "the format of MNIST and its relatives",
+           {{"file", Kind::path}},
+           {".idx", "ubyte"},
+           read_array<idx_array>},
+    Reader{"npy", "an array of NumPy", {{"file", Kind::path}}, {".npy"}, read_array<npy_array>},
+    Reader{"npz",
+           "one of several arrays of NumPy",
+           {{"file", Kind::path}, {"array", Kind::text}},
+           {".npz"},
+           read_array<npz_array>},
+    Reader{"lines", "the lines of a file, as text", {{"file", Kind::path}}, {}, read_lines},
+    Reader{"bytes", "text as bytes", token_arguments({}), {}, read_bytes},
+    Reader{"characters", "text as numbers of its characters", vocabulary_arguments({}), {}, read_characters},
+    Reader{
+        "words", "text as numbers of its words", vocabulary_arguments({{"punctuation", Kind::flag}}), {}, read_words},
+    Reader{"windows",
+           "runs of rows as one row each",
+           {{"stream", Kind::stream},
+            {"length", Kind::number},
+            {"stride", Kind::number},
+            {"inputs", Kind::input},
+            {"shifted", Kind::input},
+            {"shift", Kind::number}},
+           {},
+           cut_windows},
+    Reader{"join",
+           "streams of the same rows side by side",
+           {{"stream", Kind::stream}},
+           {},
+           join_streams,
+           1,
+           Reader::Many::streams_and_inputs},
+    Reader{"append",
+           "the rows of streams one behind the other",
+           {{"stream", Kind::stream}, {"origin", Kind::input}},
+           {},
+           append_streams,
+           1,
+           Reader::Many::streams},
+    Reader{"split",
+           "a share of the rows for data, the others for test",
+           {{"stream", Kind::stream}, {"share", Kind::number}, {"seed", Kind::number}},
+           {},
+           split_stream,
+           2},
 };
 
 }  // namespace
@@ -126,8 +190,23 @@ std::string_view describe(ReaderArgument::Kind kind) {
       return "true or false";
     case Kind::column:
       return "the name or number of a column";
+    case Kind::stream:
+      return "a reader's call";
+    case Kind::source:
+      return "the name of a file or a reader's call";
+    case Kind::input:
+      return "the name of an input";
   }
   return "a value";
+}
+
+data::Error argument_error(const ReaderCall& call, std::string message) {
+  return {call.text("file"), {}, std::move(message)};
+}
+
+Streams one(data::Expected<data::Stream> stream) {
+  if (!stream) return stream.error();
+  return std::vector{std::move(*stream)};
 }
 
 std::string ReaderCall::text(std::string_view name) const {
@@ -146,6 +225,22 @@ std::optional<bool> ReaderCall::flag(std::string_view name) const {
   const auto found = values_.find(name);
   if (found == values_.end()) return {};
   return std::get<bool>(found->second);
+}
+
+const data::Stream* ReaderCall::stream(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? nullptr : std::get_if<data::Stream>(&found->second);
+}
+data::Expected<std::int64_t> ReaderCall::integer(std::string_view name, std::int64_t least, std::int64_t most,
+                                                 std::optional<std::int64_t> otherwise) const {
+  const std::optional<double> value = number(name);
+  if (!value && otherwise) return *otherwise;
+  if (!value) return argument_error(*this, fmt::format("it needs '{}', a whole number", name));
+  if (*value == std::floor(*value) && *value >= static_cast<double>(least) && *value <= static_cast<double>(most)) {
+    return static_cast<std::int64_t>(*value);
+  }
+  return argument_error(
+      *this, fmt::format("expected a whole number from {} to {} for '{}', found {}", least, most, name, *value));
 }
 
 std::span<const Reader> readers() { return table; }

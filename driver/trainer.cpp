@@ -6,6 +6,7 @@
 
 #include "driver/batch_layout.h"
 #include "driver/checkpoint.h"
+#include "driver/vocabularies.h"
 #include "driver/weight_map.h"
 #include "driver/weights.h"
 #include "fmt/format.h"
@@ -145,6 +146,7 @@ Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& op
                                              .pool = {},
                                              .before = {},
                                              .rates = {},
+                                             .notes = {},
                                              .calls = {}});
   void* memory = ::operator new(parts->arena_bytes(), arena_alignment, std::nothrow);
   parts->pool.reset(runtime::create_threads({options.threads, options.force_parts}));
@@ -326,6 +328,7 @@ Diagnostics Trainer::set_parameter(std::string_view name, const data::Array& val
 
 Diagnostics Trainer::save(const std::string& path) const {
   data::Tensors tensors;
+  tensors.metadata = parts_->notes;
   tensors.metadata["format"] = "descent";
   tensors.metadata["model"] = parts_->program.name();
   for (const std::string& name : parameters()) {
@@ -347,11 +350,15 @@ Diagnostics Trainer::load_mapped(const std::string& path, std::span<const std::s
   if (!rules) return rules.errors();
   Result<data::Tensors> tensors = read_weights(path, at);
   if (!tensors) return tensors.errors();
+  const std::map<std::string, std::string> metadata = tensors->metadata;
   tensors = rules->apply(parts_->program, weights_of(std::move(*tensors)), path);
   if (!tensors) return tensors.errors();
   if (Diagnostics wrong = check_weights(parts_->program, path, *tensors, at); !wrong.empty()) return wrong;
   for (const auto& [name, array] : tensors->arrays) {
     if (Diagnostics wrong = set_parameter(name, array); !wrong.empty()) return wrong;
+  }
+  for (const auto& [key, text] : metadata) {
+    if (Vocabularies::is_key(key)) parts_->notes[key] = text;
   }
   return {};
 }

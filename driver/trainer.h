@@ -36,6 +36,7 @@ struct Trainer::Parts {
   std::vector<unsigned char> before;  // the arena, where turns may have to be taken back
   std::int32_t seed = 0, step = 0, steps = 1;
   std::map<std::string, double, std::less<>> rates;
+  std::map<std::string, std::string> notes;  // what weights files keep beside the tensors: see Vocabularies
   std::map<std::string, EntryCall, std::less<>> calls;
 
   const void* fixed(const Port& port) const {

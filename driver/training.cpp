@@ -100,7 +100,9 @@ Result<NamedValues> Training::Parts::evaluate(const Dataset& set, Batcher& rows_
   RowMean mean;
   for (std::int64_t begin = 0; begin < set.rows; begin += batch()) {
     const std::int64_t rows = std::min(batch(), set.rows - begin);
-    Result<std::span<const double>> values = trainer.evaluate(rows, rows_of.take(begin, rows));
+    const Result<std::span<const Feed>> feeds = rows_of.take(begin, rows);
+    if (!feeds) return feeds.errors();
+    Result<std::span<const double>> values = trainer.evaluate(rows, *feeds);
     if (!values) return values.errors();
     mean.add(*values, rows);
   }
@@ -120,26 +122,16 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
         fmt::format("'{}' has no train block: training needs a model file that says on which data and how",
                     program.parts().source->name));
   }
-  if (block->data_and_test) {
-    return diagnostic("not-data", block->data_and_test->at,
-                      "no reader gives data and test at once; write `data { … }` and `test { … }`");
-  }
   const Folders folders = data_folders(program.parts().folder, options.data_folder);
-  Result<Dataset> data = load_dataset(program, block->data, folders);
-  if (!data) return data.errors();
-  std::optional<Dataset> test;
-  if (!block->test.empty()) {
-    Result<Dataset> read = load_dataset(program, block->test, folders);
-    if (!read) return read.errors();
-    test = std::move(*read);
-  }
+  Result<TrainingData> read = load_data(program, *block, folders);
+  if (!read) return read.errors();
   Result<Trainer> trainer = Trainer::create(program, options.trainer);
   if (!trainer) return trainer.errors();
   auto parts = std::make_unique<Parts>(Parts{.program = program,
                                              .trainer = std::move(*trainer),
                                              .block = *block,
-                                             .data = std::move(*data),
-                                             .test = std::move(test),
+                                             .data = std::move(read->data),
+                                             .test = std::move(read->test),
                                              .batches = {},
                                              .test_batches = {},
                                              .epoch = {},
@@ -150,6 +142,7 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
   if (parts->test) parts->test_batches.emplace(*parts->test, parts->batch());
   const bool anew = options.checkpoint.empty();
   if (Diagnostics wrong = anew ? parts->start() : parts->go_on(options.checkpoint); !wrong.empty()) return wrong;
+  read->vocabularies.write(parts->trainer.parts().notes);
   return Training(std::move(parts));
 }
 
@@ -172,9 +165,12 @@ Diagnostics Training::Parts::take_steps(const Progress& progress, const Pause& p
     const std::int64_t begin = epoch.losses.rows, left = data.rows - begin;
     const std::int64_t rows = std::min(batch(), left);
     const std::int64_t steps = std::clamp<std::int64_t>(left / rows, 1, steps_at_once);
+    const data::Draw draw{true, static_cast<std::uint64_t>(block.seed), static_cast<std::uint64_t>(epochs_done)};
     const auto feeds = block.shuffle ? batches->take(std::span(order).subspan(static_cast<std::size_t>(begin),
-                                                                              static_cast<std::size_t>(steps * rows)))
-                                     : batches->take(begin, steps * rows);
+                                                                              static_cast<std::size_t>(steps * rows)),
+                                                     draw)
+                                     : batches->take(begin, steps * rows, draw);
+    if (!feeds) return feeds.errors();
     const auto note = [&](std::span<const double> losses) {
       wrong = check_losses(losses);
       if (!wrong.empty()) return false;
@@ -182,7 +178,7 @@ Diagnostics Training::Parts::take_steps(const Progress& progress, const Pause& p
       if (progress) progress((epoch.losses.rows + batch() - 1) / batch(), losses.empty() ? 0 : losses[0]);
       return true;
     };
-    if (Diagnostics failed = trainer.parts().train(steps, rows, feeds, note); !failed.empty()) return failed;
+    if (Diagnostics failed = trainer.parts().train(steps, rows, *feeds, note); !failed.empty()) return failed;
   }
   return wrong;
 }
@@ -222,7 +218,9 @@ Result<NamedValues> Training::evaluate_training() { return parts_->evaluate(part
 
 Result<std::vector<data::Array>> Training::predict(std::int64_t rows) {
   rows = std::min({rows, parts_->evaluated().rows, parts_->batch()});
-  return parts_->trainer.predict(rows, parts_->evaluated_batches().take(0, rows));
+  const Result<std::span<const Feed>> feeds = parts_->evaluated_batches().take(0, rows);
+  if (!feeds) return feeds.errors();
+  return parts_->trainer.predict(rows, *feeds);
 }
 
 }  // namespace descent

@@ -79,7 +79,7 @@ int run(const PredictOptions& wanted) {
   Result<Trainer> trainer = Trainer::create(*program, wanted.trainer);
   if (!trainer) return fail(trainer.errors());
   if (Diagnostics wrong = trainer->load_mapped(wanted.weights, wanted.map); !wrong.empty()) return fail(wrong);
-  Result<NamedArrays> arrays = read_inputs(*program, *inputs);
+  Result<NamedArrays> arrays = read_inputs(*trainer, *inputs);
   if (!arrays) return fail(arrays.errors());
   Result<NamedArrays> results = predict_all(*trainer, *arrays);
   if (!results) return fail(results.errors());

@@ -13,8 +13,9 @@ namespace descent {
 
 using NamedArrays = std::vector<std::pair<std::string, data::Array>>;
 
-// Reads a file per input (name, path) by the reader its ending names, as values of that input of `predict`.
-Result<NamedArrays> read_inputs(const Program& program, const std::vector<std::pair<std::string, std::string>>& files);
+// Reads a file per input (name, path) by the reader its ending names, as values of that input of `predict`. Lines of a
+// .txt file become tokens where the weights that were loaded keep the input's vocabulary.
+Result<NamedArrays> read_inputs(const Trainer& trainer, const std::vector<std::pair<std::string, std::string>>& files);
 
 // The outputs for all rows, batch by batch.
 Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs);

@@ -14,6 +14,13 @@ train_on "data { $x, y = csv(\"two.csv\", columns = \"a\") }"
 train_on "data { $x, y = csv(\"three.csv\"), z = csv(\"three.csv\") }"
 train_on "data { x, y = csv(\"two.csv\") }"
 train_on "data, test = csv(\"two.csv\")"
+train_on "data, test = split(join($x, csv(\"three.csv\")), 0.5)"
+train_on "data { $x, x = csv(\"three.csv\"), y = csv(\"three.csv\") }"
+train_on "data { $x, y = lines(\"three.csv\") }"
+train_on "data { $x, y = windows(csv(\"three.csv\"), length = 9) }"
+train_on "data { $x, y = split(csv(\"three.csv\"), 0.5) }"
+train_on "data { $x, y = words(csv(\"three.csv\"), length = 2) }"
+train_on "data { $x, y = words(lines(\"three.csv\"), vocabulary = \"two.csv\", length = 2, shifted = z) }"
 train_on "data { $x, y = csv(\"large.csv\") }"
 cat > m.descent <<'END'
 model m() {
