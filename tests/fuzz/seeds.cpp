@@ -252,6 +252,17 @@ void write_csv(const fs::path& folder) {
   seeds.write_dictionary();
 }
 
+// See text.cpp.
+void write_text(const fs::path& folder) {
+  Seeds seeds(folder, "text");
+  for (const std::string& options : std::vector<std::string>{"0", "1", "2", "5", "n", "q"}) {
+    seeds.add(options +
+              "\n# tokens: words lower\n<padding>\n<unknown>\n<begin>\n<end>\na\n\\n\n---\nA man, a\r\n\n\xC3\x84 b");
+    seeds.add(options + "\n# tokens: characters\n<padding>\na\n---\na\xFF");
+  }
+  seeds.write_dictionary();
+}
+
 }  // namespace
 }  // namespace descent::fuzz
 
@@ -270,5 +281,6 @@ int main(int count, char** arguments) {
   write_weights(folder);
   write_idx(folder);
   write_csv(folder);
+  write_text(folder);
   return 0;
 }
