@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 
 #include "ir/combine.h"
 #include "ir/match.h"
@@ -15,7 +17,7 @@ namespace {
 bool is_integer(DType type) { return type == DType::i32 || type == DType::u32; }
 
 // Floats in double; integers wrap as they do everywhere else.
-double apply(Op op, DType operand_type, DType type, const std::vector<double>& operands) {
+double apply(Op op, DType operand_type, DType type, std::span<const double> operands) {
   if (!is_integer(type) || !is_integer(operand_type) || !is_native(op)) return row(op).meaning(operands.data());
   std::vector<Word> words;
   for (const double operand : operands) words.push_back(word_of(operand, operand_type));
@@ -81,11 +83,11 @@ class SweepEvaluator {
         [&](const AxisExtent& extent) { return static_cast<double>(extents_[static_cast<std::size_t>(extent.axis)]); },
         [&](const Read& read) { return evaluate(read); },
         [&](const Apply& operation) {
-          std::vector<double> operands;
+          operands_.clear();
           for (const ScalarId operand : operation.operands)
-            operands.push_back(scalars_[static_cast<std::size_t>(operand)]);
+            operands_.push_back(scalars_[static_cast<std::size_t>(operand)]);
           const DType operand_type = sweep_.body[operation.operands.back()].type;
-          return apply(operation.op, operand_type, scalar.type, operands);
+          return apply(operation.op, operand_type, scalar.type, operands_);
         });
   }
 
@@ -99,22 +101,24 @@ class SweepEvaluator {
     return 0;
   }
 
+  std::int64_t value_of(const Index& index) const {
+    const double through = index.through == no_scalar ? 0 : scalars_[static_cast<std::size_t>(index.through)];
+    return value_of(index.offset) + static_cast<std::int64_t>(through);
+  }
+
   std::vector<std::int64_t> indices_of(const std::vector<Index>& at) const {
     std::vector<std::int64_t> indices;
-    for (const Index& index : at) {
-      const double through = index.through == no_scalar ? 0 : scalars_[static_cast<std::size_t>(index.through)];
-      indices.push_back(value_of(index.offset) + static_cast<std::int64_t>(through));
-    }
+    for (const Index& index : at) indices.push_back(value_of(index));
     return indices;
   }
 
   // The row-major place, or nothing outside.
   std::optional<std::size_t> find(const std::vector<Index>& at, const std::vector<std::int64_t>& shape) const {
-    const std::vector<std::int64_t> indices = indices_of(at);
     std::int64_t place = 0;
     for (std::size_t dimension = 0; dimension < shape.size(); ++dimension) {
-      if (indices[dimension] < 0 || indices[dimension] >= shape[dimension]) return std::nullopt;
-      place = place * shape[dimension] + indices[dimension];
+      const std::int64_t index = value_of(at[dimension]);
+      if (index < 0 || index >= shape[dimension]) return std::nullopt;
+      place = place * shape[dimension] + index;
     }
     return static_cast<std::size_t>(place);
   }
@@ -127,16 +131,16 @@ class SweepEvaluator {
         held = value;
         return;
       case Combiner::sum:
-        held = apply(Op::add, type, type, {held, value});
+        held = apply(Op::add, type, type, std::array{held, value});
         return;
       case Combiner::product:
-        held = apply(Op::mul, type, type, {held, value});
+        held = apply(Op::mul, type, type, std::array{held, value});
         return;
       case Combiner::max:
-        held = apply(Op::max, type, type, {held, value});
+        held = apply(Op::max, type, type, std::array{held, value});
         return;
       case Combiner::min:
-        held = apply(Op::min, type, type, {held, value});
+        held = apply(Op::min, type, type, std::array{held, value});
         return;
       case Combiner::argmax:
         return compete(place, value);
@@ -164,6 +168,7 @@ class SweepEvaluator {
   std::vector<std::size_t> reduced_;
   std::vector<std::int64_t> point_;
   std::vector<double> scalars_;
+  std::vector<double> operands_;             // of the operation at hand
   std::vector<std::optional<double>> best_;  // of argmax
   std::string problem_;
 };

@@ -88,7 +88,7 @@ TEST_CASE("six optimizers take PyTorch's steps along the same gradients") {
 }
 
 TEST_CASE("an optimizer of matrix products, written in the model's file, trains a network") {
-  Training training = training_of(example("21_muon", {{"epochs", "4"}}));
+  Training training = training_of(example("19_muon", {{"epochs", "4"}}));
   losses_of(training, training.epochs());
   CHECK(value_named(value_of(training.evaluate()), "accuracy") > 0.96);
 }
