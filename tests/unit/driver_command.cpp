@@ -255,7 +255,7 @@ TEST_CASE("predict prints rows or writes .npy") {
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.csv").out == "");
   CHECK(read_text(folder.path("y.csv")) == printed.out);
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.txt").error ==
-        "error: output 'prediction': expected a file that ends in .npy, .npz or .csv, found 'y.txt'\n");
+        "error: output 'prediction': expected a file that ends in .npy, .npz, .csv or .png, found 'y.txt'\n");
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output predicton=-").error ==
         "error: `predict` has no output 'predicton'\nnote: did you mean 'prediction'?\n");
 

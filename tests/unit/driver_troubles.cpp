@@ -1,4 +1,5 @@
-// Lessons 20 to 23: what goes wrong in training, and derivatives of derivatives, hold what their headers state.
+// Lessons 20 to 24: what goes wrong in training, derivatives of derivatives, and detection hold what their headers
+// state.
 #include "tests/support/training.h"
 
 namespace descent::test {
@@ -61,6 +62,13 @@ TEST_CASE("a hundred digits by heart: the test loss turns round") {
 TEST_CASE("a network keeps a law of second derivatives and finds the motion") {
   Training training = block_of("23_differential_equation", "motion");
   CHECK(value_named(trained(training, 3000), "error") < 0.004);
+}
+
+TEST_CASE("a detector learns in its first epoch that most of a scene is empty") {
+  Training training = block_of("images/24_detection", "scenes", {{"epochs", "1"}});
+  const std::vector<double> losses = losses_of(training, 1);
+  CHECK(losses.front() > 15);
+  CHECK(losses.back() < losses.front() / 4);
 }
 
 }  // namespace descent::test
