@@ -17,7 +17,8 @@ inline constexpr Function relu("relu"), leaky_relu("leaky_relu"), elu("elu"), ge
 
 // Initial values.
 inline constexpr Function zeros("zeros"), ones("ones"), constant("constant"), normal("normal"),
-    glorot_uniform("glorot_uniform"), glorot_normal("glorot_normal"), he_uniform("he_uniform"), he_normal("he_normal"), orthogonal("orthogonal");
+    glorot_uniform("glorot_uniform"), glorot_normal("glorot_normal"), he_uniform("he_uniform"), he_normal("he_normal"),
+    orthogonal("orthogonal");
 
 // Layers.
 inline constexpr Function linear("linear"), flatten("flatten"), merge("merge"), concatenate("concatenate"),
