@@ -19,7 +19,7 @@ struct ModelPort {
   TensorType type;
 };
 struct ModelEntry {
-  std::string name;  // init, step, steps, evaluate, report, predict
+  std::string name;  // init, step, steps, evaluate, report, predict, advance
   std::vector<ModelPort> inputs, outputs;
 };
 struct ModelState {

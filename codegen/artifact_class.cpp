@@ -189,15 +189,18 @@ class ClassPrinter {
       add(2, "return metrics;");
       add(1, "}");
     }
-    if (const ModelEntry* predict = face_.entry("predict")) {
-      std::vector<const ModelPort*> ports = ports_of(predict->inputs, Kind::data);
-      for (const ModelPort* port : ports_of(predict->outputs, Kind::tensor)) ports.push_back(port);
-      const Method method = method_of("predict", ports);
-      add(1, "bool predict(" + method.parameters + ") {");
-      tell_rows(method, "false");
-      add(2, "return done(" + call("predict", joined("rows", method.arguments)) + ");");
-      add(1, "}");
+    for (const char* name : {"predict", "advance"}) {
+      if (const ModelEntry* entry = face_.entry(name)) give_outputs(*entry);
     }
+  }
+  void give_outputs(const ModelEntry& entry) {
+    std::vector<const ModelPort*> ports = ports_of(entry.inputs, Kind::data);
+    for (const ModelPort* port : ports_of(entry.outputs, Kind::tensor)) ports.push_back(port);
+    const Method method = method_of(entry.name, ports);
+    add(1, "bool " + entry.name + "(" + method.parameters + ") {");
+    tell_rows(method, "false");
+    add(2, "return done(" + call(entry.name, joined("rows", method.arguments)) + ");");
+    add(1, "}");
   }
 
   void rates() {

@@ -133,14 +133,24 @@ class DoorList {
       pass(door, words_.prefix + "_metrics*", "metrics");
     }
     if (const ModelEntry* predict = face_.entry("predict")) {
-      Door& door =
-          add_on_trainer("int32_t", "predict", "predict",
-                         "The outputs for any number of rows; null: not wanted." +
-                             ports_text(predict->inputs, Kind::data) + ports_text(predict->outputs, Kind::tensor));
-      pass(door, "int64_t", "rows");
-      pack(door, predict->inputs, Kind::data, true);
-      pack(door, predict->outputs, Kind::tensor, false);
+      give_outputs(*predict, "The outputs for any number of rows; null: not wanted.");
     }
+    if (const ModelEntry* advance = face_.entry("advance")) {
+      give_outputs(
+          *advance,
+          "The next place of sequences, one per row. Where `fresh` is 1 a sequence begins; elsewhere it goes on "
+          "from what the row's last place left, each next_… to be given in place of the input of that name: "
+          "both may be the same memory. Bit for bit what predict gives for that place.");
+    }
+  }
+  // A function of the entry's name.
+  void give_outputs(const ModelEntry& entry, const std::string& comment) {
+    Door& door =
+        add_on_trainer("int32_t", entry.name, entry.name,
+                       comment + ports_text(entry.inputs, Kind::data) + ports_text(entry.outputs, Kind::tensor));
+    pass(door, "int64_t", "rows");
+    pack(door, entry.inputs, Kind::data, true);
+    pack(door, entry.outputs, Kind::tensor, false);
   }
 
   void rates() {

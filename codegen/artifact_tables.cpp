@@ -20,7 +20,7 @@ constexpr std::int64_t copied_bytes = 32 << 10;  // of its inputs, so that batch
 constexpr std::int64_t alignment = 64;
 
 // By DESCENT_INIT …
-constexpr const char* entry_names[] = {"init", "step", "steps", "evaluate", "report", "predict"};
+constexpr const char* entry_names[] = {"init", "step", "steps", "evaluate", "report", "predict", "advance"};
 
 // DESCENT_F32 …
 int number_of(DType type) {
@@ -209,7 +209,9 @@ class TableBuilder {
   int place_of(const ModelPort& port, const ModelEntry& entry, bool is_input) const {
     if (is_input) return rank_among(entry.inputs, port, ModelPort::Kind::data);
     if (port.kind == ModelPort::Kind::tensor) {
-      return entry.name == "predict" ? rank_among(entry.outputs, port, ModelPort::Kind::tensor) : -1;
+      return entry.name == "predict" || entry.name == "advance"
+                 ? rank_among(entry.outputs, port, ModelPort::Kind::tensor)
+                 : -1;
     }
     if (entry.name == "step" || entry.name == "steps") {
       return rank_among(entry.outputs, port, ModelPort::Kind::number);

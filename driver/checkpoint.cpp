@@ -1,9 +1,12 @@
 // Trainer ↔ checkpoint: gathers the states, the clock and the rates; holds a file against them; puts them back.
 #include "driver/checkpoint.h"
 
+#include <algorithm>
+
 #include "driver/batch_layout.h"
 #include "driver/trainer.h"
 #include "fmt/format.h"
+#include "ir/stack.h"
 
 namespace descent {
 namespace {
@@ -70,10 +73,30 @@ std::vector<WantedTensor> wanted_for(const Trainer& trainer) {
 bool is_checkpoint(const data::Tensors& tensors) { return metadata(tensors, "format") == format_name; }
 
 data::Tensors weights_of(data::Tensors tensors) {
-  if (is_checkpoint(tensors)) {
-    std::erase_if(tensors.arrays, [](const auto& tensor) { return tensor.first.find('/') != std::string::npos; });
+  if (!is_checkpoint(tensors)) return tensors;
+  data::Tensors weights{{}, std::move(tensors.metadata)};
+  for (auto& [name, array] : tensors.arrays) {
+    if (name.find('/') != std::string::npos) continue;
+    const std::size_t axes = std::min(stacked_axes(name), array.shape.size());
+    const auto behind = array.shape.begin() + static_cast<std::ptrdiff_t>(axes);
+    Shape turns;
+    for (auto turn = array.shape.begin(); turn != behind; ++turn) turns.push_back(Extent{*turn});
+    const std::int64_t count = descent::count(turns, 1);
+    // A file says what it likes: what no model declares is left to whoever checks the names.
+    if (axes == 0 || axes != stacked_axes(name) || count < 1 || count > most_parts) {
+      weights.arrays.emplace(name, std::move(array));
+      continue;
+    }
+    const std::vector<std::string> parts = part_names(name, turns);
+    const std::size_t bytes = array.bytes.size() / parts.size();
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const auto begin = array.bytes.begin() + static_cast<std::ptrdiff_t>(i * bytes);
+      weights.arrays.emplace(parts[i], data::Array{array.dtype,
+                                                   data::Shape(behind, array.shape.end()),
+                                                   {begin, begin + static_cast<std::ptrdiff_t>(bytes)}});
+    }
   }
-  return tensors;
+  return weights;
 }
 
 Result<data::Tensors> read_checkpoint(const std::string& path) {

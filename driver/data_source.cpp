@@ -10,6 +10,7 @@
 #include "driver/range_check.h"
 #include "fmt/format.h"
 #include "ir/match.h"
+#include "runtime/data/files.h"
 
 namespace descent {
 namespace {
@@ -56,7 +57,7 @@ std::optional<ReaderCall::Value> value_of(const DataExpression& expression, Read
   const auto* input = std::get_if<frontend::DataInput>(&expression.node);
   const auto* number = std::get_if<frontend::DataNumber>(&expression.node);
   const auto* flag = std::get_if<frontend::DataFlag>(&expression.node);
-  const bool is_path = kind == Kind::path || kind == Kind::source;
+  const bool is_path = kind == Kind::path || kind == Kind::files || kind == Kind::source;
   if (text && (is_path || kind == Kind::text || kind == Kind::column)) return text->value;
   if (input && kind == Kind::input) return input->name;
   if (number && (kind == Kind::number || kind == Kind::column)) return number->value;
@@ -138,8 +139,11 @@ class CallResolver {
           fmt::format("'{}' of {}() is {}, found {}", row->name, reader_.name, describe(row->kind), kind_of(value))));
       return;
     }
-    if (row->kind == ReaderArgument::Kind::path || row->kind == ReaderArgument::Kind::source) {
-      Result<std::string> found = find_file(std::get<std::string>(*converted), context_.folders, "data file", value.at);
+    using Kind = ReaderArgument::Kind;
+    if (row->kind == Kind::path || row->kind == Kind::source || row->kind == Kind::files) {
+      const std::string& path = std::get<std::string>(*converted);
+      Result<std::string> found = row->kind == Kind::files ? find_files(path, context_.folders, value.at)
+                                                           : find_file(path, context_.folders, "data file", value.at);
       if (!found) {
         wrong_.insert(wrong_.end(), found.errors().begin(), found.errors().end());
         return;
@@ -220,25 +224,24 @@ Folders data_folders(const std::string& model_folder, const std::string& data_fo
   return folders;
 }
 
-Result<std::string> find_file(const std::string& path, const Folders& folders, std::string_view what, const Span& at) {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> tried;
-  if (fs::path(path).is_absolute()) {
-    tried.emplace_back(path);
-  } else {
-    for (const std::string& folder : folders) {
-      const fs::path candidate = (fs::path(folder) / path).lexically_normal();
-      if (std::find(tried.begin(), tried.end(), candidate) == tried.end()) tried.push_back(candidate);
-    }
+namespace {
+
+namespace fs = std::filesystem;
+
+// Where a path may lie, in order.
+std::vector<fs::path> candidates_of(const std::string& path, const Folders& folders) {
+  if (fs::path(path).is_absolute()) return {path};
+  std::vector<fs::path> candidates;
+  for (const std::string& folder : folders) {
+    const fs::path candidate = (fs::path(folder) / path).lexically_normal();
+    if (std::find(candidates.begin(), candidates.end(), candidate) == candidates.end()) candidates.push_back(candidate);
   }
-  for (const fs::path& candidate : tried) {
-    std::error_code error;
-    if (fs::is_regular_file(candidate, error)) return candidate.string();
-    if (fs::is_directory(candidate, error)) {
-      return diagnostic("missing-file", at, fmt::format("expected a {}, found the folder '{}'", what, path));
-    }
-  }
+  return candidates;
+}
+
+Diagnostic missing_file(const std::string& path, const Folders& folders, std::string_view what, const Span& at) {
   Diagnostic missing = diagnostic("missing-file", at, fmt::format("there is no {} '{}'", what, path));
+  const std::vector<fs::path> tried = candidates_of(path, folders);
   for (const fs::path& candidate : tried)
     missing.notes.push_back({{}, fmt::format("looked for '{}'", candidate.string())});
   for (const fs::path& candidate : tried) {
@@ -250,6 +253,30 @@ Result<std::string> find_file(const std::string& path, const Folders& folders, s
     missing.notes.push_back({{}, "--data FOLDER or the variable DESCENT_DATA names another folder to look in"});
   }
   return missing;
+}
+
+}  // namespace
+
+Result<std::string> find_file(const std::string& path, const Folders& folders, std::string_view what, const Span& at) {
+  for (const fs::path& candidate : candidates_of(path, folders)) {
+    std::error_code error;
+    if (fs::is_regular_file(candidate, error)) return candidate.string();
+    if (fs::is_directory(candidate, error)) {
+      return diagnostic("missing-file", at, fmt::format("expected a {}, found the folder '{}'", what, path));
+    }
+  }
+  return missing_file(path, folders, what, at);
+}
+
+Result<std::string> find_files(const std::string& path, const Folders& folders, const Span& at) {
+  for (const fs::path& candidate : candidates_of(path, folders)) {
+    std::error_code error;
+    const bool is_there = data::is_pattern(path)
+                              ? !data::match_files(candidate.string()).empty()
+                              : fs::is_regular_file(candidate, error) || fs::is_directory(candidate, error);
+    if (is_there) return candidate.string();
+  }
+  return missing_file(path, folders, data::is_pattern(path) ? "data file that matches" : "data file or folder", at);
 }
 
 namespace {

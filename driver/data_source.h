@@ -17,6 +17,8 @@ Folders data_folders(const std::string& model_folder, const std::string& data_fo
 
 // The file's path; a diagnostic that says where it was looked for. `what`: "data file", "weights file".
 Result<std::string> find_file(const std::string& path, const Folders& folders, std::string_view what, const Span& at);
+// The same for a file, a folder, or a pattern that matches at least one file.
+Result<std::string> find_files(const std::string& path, const Folders& folders, const Span& at);
 
 // What reading data needs to know beside the expression. `input`: the one that a tensor without a name will feed;
 // empty: none will. `vocabularies` may be null.

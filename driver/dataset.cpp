@@ -125,6 +125,9 @@ class Loader {
       return fail(
           {diagnostic("not-data", at, "text is no tensor: words(…), characters(…) and bytes(…) make one of it")});
     }
+    if (stream.sounds) {
+      return fail({diagnostic("not-data", at, "sounds are no tensor: log_mel(…) and samples(…) make one of them")});
+    }
     for (data::StreamTensor& tensor : stream.tensors) {
       const std::string& name = tensor.name.empty() ? input : tensor.name;
       if (name.empty()) {

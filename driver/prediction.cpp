@@ -8,6 +8,7 @@
 
 #include "driver/data_source.h"
 #include "driver/dataset.h"
+#include "driver/prediction_text.h"
 #include "driver/program.h"
 #include "driver/trainer.h"
 #include "fmt/format.h"
@@ -15,7 +16,6 @@
 #include "runtime/data/npy.h"
 #include "runtime/data/npz.h"
 #include "runtime/data/picture.h"
-#include "runtime/data/tokens.h"
 
 namespace descent {
 namespace {
@@ -38,16 +38,7 @@ std::vector<std::string> names_of(const std::vector<Port>& ports) {
   return names;
 }
 
-constexpr std::array<std::string_view, 4> endings = {".npy", ".npz", ".csv", ".png"};
-
-// Lines of text become the tokens that training made of them.
-Streams read_with(const data::VocabularyRef& vocabulary, const Port& port, const std::string& path) {
-  auto texts = data::read_lines(path);
-  if (!texts) return texts.error();
-  const auto lines = std::make_shared<data::Texts>(std::move(*texts));
-  const data::LineOptions options{port.type.shape[1].size, false, false};
-  return std::vector{data::stream_of(data::token_rows(lines, vocabulary, options, false).tokens)};
-}
+constexpr std::array<std::string_view, 5> endings = {".npy", ".npz", ".csv", ".png", ".txt"};
 
 Streams read_plainly(const Reader& reader, const Port& port, const std::string& path) {
   ReaderCall call;
@@ -56,7 +47,7 @@ Streams read_plainly(const Reader& reader, const Port& port, const std::string& 
   return reader.read(call);
 }
 
-Result<data::Array> read_input(const Port& port, const std::string& path, const data::VocabularyRef& vocabulary) {
+Result<data::Stream> read_file(const Port& port, const std::string& path) {
   const Reader* reader = reader_for(path);
   if (!reader) {
     std::string endings;
@@ -66,10 +57,13 @@ Result<data::Array> read_input(const Port& port, const std::string& path, const 
     return diagnostic("unknown-reader", {},
                       fmt::format("'{}' has an ending that no reader knows; expected one of {}", path, endings));
   }
-  const bool is_text = vocabulary && port.type.shape.size() == 2 && path.ends_with(".txt");
-  const Streams streams = is_text ? read_with(vocabulary, port, path) : read_plainly(*reader, port, path);
+  Streams streams = read_plainly(*reader, port, path);
   if (!streams) return diagnostic("bad-data", {}, data::to_string(streams.error()));
-  Result<data::RowsRef> fitted = fit_to_input(streams->front().tensors[0].rows, port.name, port.type, {});
+  return std::move(streams->front());
+}
+
+Result<data::Array> fitted_to(const Port& port, const data::RowsRef& rows) {
+  Result<data::RowsRef> fitted = fit_to_input(rows, port.name, port.type, {});
   if (!fitted) return fitted.errors();
   data::Expected<data::Array> array = data::read_all(**fitted);
   if (!array) return diagnostic("bad-data", {}, data::to_string(array.error()));
@@ -116,12 +110,26 @@ Result<NamedArrays> read_inputs(const Trainer& trainer, const std::vector<std::p
     return diagnostic("bad-weights", {}, data::to_string(read.error()));
   }
   NamedArrays arrays;
+  const auto given = [&](const std::string& name) {
+    return std::any_of(files.begin(), files.end(), [&](const auto& file) { return file.first == name; });
+  };
   for (const auto& [name, path] : files) {
     const Port* port = find_port(program.inputs("predict"), name);
     if (!port) return no_such_port("unknown-input", "input", name, names_of(program.inputs("predict")));
-    Result<data::Array> array = read_input(*port, path, vocabularies.find(name));
-    if (!array) return array.errors();
-    arrays.emplace_back(name, std::move(*array));
+    const bool is_text =
+        port->type.shape.size() == 2 && path.ends_with(".txt") && reads_lines(program, name, vocabularies);
+    Result<data::Stream> stream =
+        is_text ? read_lines_as_trained(program, name, port->type.shape[1].size, path, vocabularies)
+                : read_file(*port, path);
+    if (!stream) return stream.errors();
+    for (const data::StreamTensor& tensor : stream->tensors) {
+      const bool is_own = tensor.name.empty() || tensor.name == name || stream->tensors.size() == 1;
+      const Port* fed = is_own ? port : find_port(program.inputs("predict"), tensor.name);
+      if (!fed || (!is_own && given(tensor.name))) continue;
+      Result<data::Array> array = fitted_to(*fed, tensor.rows);
+      if (!array) return array.errors();
+      arrays.emplace_back(fed->name, std::move(*array));
+    }
   }
   return arrays;
 }
@@ -172,21 +180,45 @@ std::string rows_text(const data::Array& array, const RowStyle& style) {
   return text;
 }
 
-Diagnostics check_outputs(const Program& program, const OutputFiles& files) {
+Diagnostics check_texts(const Program& program, const OutputVocabularies& wanted) {
+  const std::vector<Port>& ports = program.outputs("predict");
+  for (const auto& [name, input] : wanted) {
+    const Port* port = find_port(ports, name);
+    if (!port) return {no_such_port("unknown-output", "output", name, names_of(ports))};
+    if (port->type.dtype != DType::i32 || port->type.shape.size() != 2) {
+      return {diagnostic("data-mismatch", {},
+                         fmt::format("output '{}': expected i32[batch, tokens] to write as text, found {}", name,
+                                     to_string(port->type)))};
+    }
+  }
+  return {};
+}
+
+Diagnostics check_outputs(const Program& program, const OutputFiles& files, const OutputVocabularies& texts) {
   const std::vector<Port>& ports = program.outputs("predict");
   for (const auto& [name, path] : files) {
     if (!find_port(ports, name)) return {no_such_port("unknown-output", "output", name, names_of(ports))};
     const bool is_known = std::any_of(endings.begin(), endings.end(),
                                       [&, &file = path](std::string_view ending) { return file.ends_with(ending); });
-    if (is_known) continue;
-    return {diagnostic(
-        "unknown-ending", {},
-        fmt::format("output '{}': expected a file that ends in .npy, .npz, .csv or .png, found '{}'", name, path))};
+    if (!is_known) {
+      return {diagnostic("unknown-ending", {},
+                         fmt::format("output '{}': expected a file that ends in .npy, .npz, .csv, .png or .txt, found "
+                                     "'{}'",
+                                     name, path))};
+    }
+    const bool is_text =
+        std::any_of(texts.begin(), texts.end(), [&, &output = name](const auto& text) { return text.first == output; });
+    if (path.ends_with(".txt") && !is_text) {
+      return {diagnostic("unknown-ending", {},
+                         fmt::format("output '{0}': a .txt file holds tokens as text; say of which input's vocabulary "
+                                     "with --text {0}=INPUT, or write a .csv file",
+                                     name))};
+    }
   }
   return {};
 }
 
-Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files) {
+Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files, const NamedTexts& texts) {
   std::map<std::string, data::Tensors> archives;  // by path: several outputs may go into one
   for (const auto& [name, path] : files) {
     const auto output =
@@ -201,7 +233,10 @@ Diagnostics write_outputs(const NamedArrays& outputs, const OutputFiles& files) 
       archives[path].arrays.emplace(name, array);
       continue;
     }
-    const auto written = path.ends_with(".csv")   ? data::write_file(path, data::bytes_of_text(rows_text(array)))
+    const auto text = texts.find(name);
+    const auto written = path.ends_with(".txt") && text != texts.end()
+                             ? data::write_file(path, data::bytes_of_text(text->second))
+                         : path.ends_with(".csv") ? data::write_file(path, data::bytes_of_text(rows_text(array)))
                          : path.ends_with(".png") ? data::write_picture(path, array)
                                                   : data::write_npy(path, array);
     if (!written) return {diagnostic("unwritable-file", {}, data::to_string(written.error()))};

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "fmt/format.h"
-#include "runtime/data/csv.h"
 #include "runtime/data/idx.h"
 #include "runtime/data/npy.h"
 #include "runtime/data/npz.h"
@@ -14,43 +13,6 @@ namespace descent {
 namespace {
 
 using Kind = ReaderArgument::Kind;
-
-// "a, b" → a, b
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    std::string_view part = text.substr(0, end);
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    parts.emplace_back(part);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
-data::Expected<data::CsvOptions> csv_options(const ReaderCall& call) {
-  data::CsvOptions options;
-  if (const auto header = call.flag("header")) {
-    options.header = *header ? data::CsvOptions::Header::present : data::CsvOptions::Header::absent;
-  }
-  const double skip = call.number("skip").value_or(0);
-  if (skip < 0 || skip > 1e9 || skip != std::floor(skip)) {
-    return argument_error(call, fmt::format("expected a number of lines to skip, found {}", skip));
-  }
-  options.skip = static_cast<std::int64_t>(skip);
-  const std::string separator = call.has("separator") ? call.text("separator") : ",";
-  if (separator.size() != 1) {
-    return argument_error(call, fmt::format("expected one character as separator, found '{}'", separator));
-  }
-  options.separator = separator[0];
-  options.columns = call.text("columns");
-  options.drop_columns = call.text("drop_columns");
-  options.missing = call.number("missing");
-  options.rows = call.text("rows");
-  options.drop_rows = call.text("drop_rows");
-  return options;
-}
 
 data::Expected<data::Array> csv_array(const ReaderCall& call) {
   data::Expected<data::CsvOptions> options = csv_options(call);
@@ -65,7 +27,8 @@ data::Expected<data::Array> csv_array(const ReaderCall& call) {
     if (call.has(name))
       return argument_error(call, fmt::format("'label' reads one column: '{}' means nothing here", name));
   }
-  auto labels = data::read_csv_labels(call.text("file"), call.text("label"), *options, split(call.text("classes")));
+  auto labels =
+      data::read_csv_labels(call.text("file"), call.text("label"), *options, comma_separated(call.text("classes")));
   if (!labels) return labels.error();
   return std::move(labels->values);
 }
@@ -112,6 +75,26 @@ std::vector<ReaderArgument> vocabulary_arguments(std::vector<ReaderArgument> mor
   return token_arguments(std::move(arguments));
 }
 
+// Of readers whose rows are files.
+std::vector<ReaderArgument> file_arguments(std::vector<ReaderArgument> more) {
+  std::vector<ReaderArgument> arguments{{"file", Kind::files},
+                                        {"column", Kind::column},
+                                        {"where", Kind::text},
+                                        {"rows", Kind::path},
+                                        {"drop_rows", Kind::path}};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+std::vector<ReaderArgument> sound_arguments(std::vector<ReaderArgument> more) {
+  std::vector<ReaderArgument> arguments{{"stream", Kind::stream},
+                                        {"length", Kind::number},
+                                        {"inputs", Kind::input},
+                                        {"lengths", Kind::input},
+                                        {"mask", Kind::input}};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
 const std::vector<Reader> table{
     Reader{"csv",
            "a table as text: numbers, or one column as classes",
@@ -122,6 +105,7 @@ const std::vector<Reader> table{
             {"classes", Kind::text},
             {"rows", Kind::path},
             {"drop_rows", Kind::path},
+            {"where", Kind::text},
             {"header", Kind::flag},
             {"skip", Kind::number},
             {"separator", Kind::text},
@@ -144,6 +128,27 @@ const std::vector<Reader> table{
     Reader{"characters", "text as numbers of its characters", vocabulary_arguments({}), {}, read_characters},
     Reader{
         "words", "text as numbers of its words", vocabulary_arguments({{"punctuation", Kind::flag}}), {}, read_words},
+    Reader{"wav",
+           "sounds, a file each, which are no tensor yet",
+           file_arguments({{"rate", Kind::number}, {"channel", Kind::number}}),
+           {},
+           read_wav_files},
+    Reader{"samples", "sounds as their samples", sound_arguments({}), {}, sounds_to_samples},
+    Reader{"log_mel",
+           "sounds as spectra: power by pitch",
+           sound_arguments({{"bands", Kind::number}, {"window", Kind::number}, {"hop", Kind::number}}),
+           {},
+           sounds_to_spectra},
+    Reader{"images",
+           "PNG files, grey or in colour, a file each",
+           file_arguments({{"channels", Kind::number},
+                           {"height", Kind::number},
+                           {"width", Kind::number},
+                           {"inputs", Kind::input},
+                           {"folder", Kind::input},
+                           {"classes", Kind::text}}),
+           {".png"},
+           read_images},
     Reader{"windows",
            "runs of rows as one row each",
            {{"stream", Kind::stream},
@@ -174,14 +179,84 @@ const std::vector<Reader> table{
            {},
            split_stream,
            2},
+    Reader{"flip",
+           "images, every second from right to left",
+           {{"stream", Kind::stream}, {"vertical", Kind::flag}, {"seed", Kind::number}},
+           {},
+           flip_images},
+    Reader{"crop",
+           "a part of every image, another one every time",
+           {{"stream", Kind::stream},
+            {"height", Kind::number},
+            {"width", Kind::number},
+            {"pad", Kind::number},
+            {"seed", Kind::number}},
+           {},
+           crop_images},
+    Reader{"shift",
+           "images a little to any side, sounds a little later",
+           {{"stream", Kind::stream}, {"most", Kind::number}, {"seed", Kind::number}},
+           {},
+           shift_rows,
+           2},
+    Reader{"noise",
+           "a random number added to every number",
+           {{"stream", Kind::stream}, {"deviation", Kind::number}, {"seed", Kind::number}},
+           {},
+           add_noise,
+           2},
+    Reader{"shuffle",
+           "the rows in another order, anew for every epoch",
+           {{"stream", Kind::stream}, {"seed", Kind::number}},
+           {},
+           shuffle_rows},
 };
 
 }  // namespace
+
+std::vector<std::string> comma_separated(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    std::string_view part = text.substr(0, end);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    parts.emplace_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+data::Expected<data::CsvOptions> csv_options(const ReaderCall& call) {
+  data::CsvOptions options;
+  if (const auto header = call.flag("header")) {
+    options.header = *header ? data::CsvOptions::Header::present : data::CsvOptions::Header::absent;
+  }
+  const double skip = call.number("skip").value_or(0);
+  if (skip < 0 || skip > 1e9 || skip != std::floor(skip)) {
+    return argument_error(call, fmt::format("expected a number of lines to skip, found {}", skip));
+  }
+  options.skip = static_cast<std::int64_t>(skip);
+  const std::string separator = call.has("separator") ? call.text("separator") : ",";
+  if (separator.size() != 1) {
+    return argument_error(call, fmt::format("expected one character as separator, found '{}'", separator));
+  }
+  options.separator = separator[0];
+  options.columns = call.text("columns");
+  options.drop_columns = call.text("drop_columns");
+  options.missing = call.number("missing");
+  options.rows = call.text("rows");
+  options.drop_rows = call.text("drop_rows");
+  options.where = call.text("where");
+  return options;
+}
 
 std::string_view describe(ReaderArgument::Kind kind) {
   switch (kind) {
     case Kind::path:
       return "the name of a file";
+    case Kind::files:
+      return "the name of a file, a folder or a pattern";
     case Kind::text:
       return "a text";
     case Kind::number:

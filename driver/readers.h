@@ -11,14 +11,16 @@
 #include <vector>
 
 #include "driver/vocabularies.h"
+#include "runtime/data/csv.h"
 #include "runtime/data/stream.h"
 
 namespace descent {
 
 struct ReaderArgument {
-  // `path` is looked for in the data folders; `column` is a name or a number; `stream` is another reader's call;
-  // `source` a path or a stream with text; `input` the name of an input that gets a part of what is read.
-  enum class Kind : std::uint8_t { path, text, number, flag, column, stream, source, input };
+  // `path` is looked for in the data folders, and so is `files`, which may also be a folder or a pattern; `column` is a
+  // name or a number; `stream` is another reader's call; `source` a path or a stream with text; `input` the name of an
+  // input that gets a part of what is read.
+  enum class Kind : std::uint8_t { path, files, text, number, flag, column, stream, source, input };
   std::string_view name;
   Kind kind = Kind::text;
 };
@@ -64,15 +66,29 @@ const Reader* find_reader(std::string_view name);
 // By the ending of a file's name; null when none knows it.
 const Reader* reader_for(std::string_view path);
 
-// What the rows of the table do (readers_text.cpp, readers_streams.cpp; those of arrays are in readers.cpp).
+// What the rows of the table do (readers_text.cpp, readers_files.cpp, readers_streams.cpp, readers_chance.cpp; those of
+// arrays are in readers.cpp).
 Streams read_lines(const ReaderCall& call);
 Streams read_bytes(const ReaderCall& call);
 Streams read_characters(const ReaderCall& call);
 Streams read_words(const ReaderCall& call);
+Streams read_wav_files(const ReaderCall& call);
+Streams sounds_to_samples(const ReaderCall& call);
+Streams sounds_to_spectra(const ReaderCall& call);
+Streams read_images(const ReaderCall& call);
 Streams join_streams(const ReaderCall& call);
 Streams append_streams(const ReaderCall& call);
 Streams cut_windows(const ReaderCall& call);
 Streams split_stream(const ReaderCall& call);
+Streams flip_images(const ReaderCall& call);
+Streams crop_images(const ReaderCall& call);
+Streams shift_rows(const ReaderCall& call);
+Streams add_noise(const ReaderCall& call);
+Streams shuffle_rows(const ReaderCall& call);
+
+// Arguments that readers of tables share, and "a, b" as a list.
+data::Expected<data::CsvOptions> csv_options(const ReaderCall& call);
+std::vector<std::string> comma_separated(std::string_view text);
 
 data::Error argument_error(const ReaderCall& call, std::string message);
 Streams one(data::Expected<data::Stream> stream);

@@ -11,6 +11,7 @@
 #include "driver/weights.h"
 #include "fmt/format.h"
 #include "ir/loop_layout.h"
+#include "passes/advance.h"
 #include "passes/whole_loop.h"
 #include "runtime/data/npz.h"
 
@@ -31,7 +32,9 @@ bool does_same_in_turns(const loop::Program& program) {
 Result<EntryCall*> Trainer::Parts::known(std::string_view entry) {
   const auto call = calls.find(entry);
   if (call != calls.end()) return &call->second;
-  const std::string_view why = entry == "step" ? "it needs a train block" : "the text does not have it";
+  std::string why = entry == "step" ? "it needs a train block" : "the text does not have it";
+  const Graph* predict = program.step() ? program.step()->entry("predict") : nullptr;
+  if (entry == "advance" && predict) why = advance_of(*predict).why_not;
   return diagnostic("no-entry", {}, fmt::format("model '{}' has no entry '{}': {}", program.name(), entry, why));
 }
 
@@ -184,6 +187,7 @@ Diagnostics Trainer::init(std::int64_t seed) {
   }
   parts_->seed = static_cast<std::int32_t>(seed);
   parts_->step = 0;
+  parts_->carried_rows = 0;
   std::memset(parts_->arena.get(), 0, parts_->arena_bytes());
   std::vector<codegen::Wanted> wanted{{"init", codegen::Effort::quick}};
   // Of a small model it is not known yet which form of the step is wanted.
@@ -228,6 +232,71 @@ Result<std::vector<data::Array>> Trainer::predict(std::int64_t rows, std::span<c
   if (!call) return call.errors();
   parts_->run(**call, rows);
   return (*call)->arrays(rows);
+}
+
+namespace {
+
+// The inputs of `advance` that its last outputs are for the next place.
+std::vector<Port> carried_ports(const Program& program) {
+  const std::vector<Port>&inputs = program.inputs("advance"), &outputs = program.outputs("advance");
+  const auto count = std::count_if(outputs.begin(), outputs.end(),
+                                   [](const Port& port) { return port.name.starts_with(advance_prefix); });
+  return {inputs.end() - std::min(count, std::ssize(inputs)), inputs.end()};
+}
+
+// What fresh rows are fed and nobody reads: values that the port takes.
+data::Array unread(const TensorType& type, std::int64_t rows) {
+  data::Array array = data::zeros(data_type(type.dtype), actual_shape(type.shape, rows));
+  if (type.range) std::ranges::fill(array.as<std::int32_t>(), static_cast<std::int32_t>(type.range->low));
+  return array;
+}
+
+Feed feed_of(const std::string& name, const data::Array& array) {
+  switch (array.dtype) {
+    case data::DType::f64:
+      return {name, array.as<double>()};
+    case data::DType::i32:
+      return {name, array.as<std::int32_t>()};
+    case data::DType::u8:
+    case data::DType::boolean:
+      return {name, array.as<std::uint8_t>()};
+    case data::DType::f32:
+    case data::DType::i64:
+      break;
+  }
+  return {name, array.as<float>()};
+}
+
+}  // namespace
+
+Result<std::vector<data::Array>> Trainer::advance(std::int64_t rows, std::span<const Feed> feeds,
+                                                  std::span<const std::uint8_t> fresh) {
+  Result<EntryCall*> call = parts_->find("advance");
+  if (!call) return call.errors();
+  if (!fresh.empty() && std::ssize(fresh) != rows) {
+    return diagnostic("input-mismatch", {},
+                      fmt::format("expected `fresh` with a byte for each of {} rows, found {}", rows, fresh.size()));
+  }
+  const std::vector<Port> ports = carried_ports(parts_->program);
+  const bool begins = rows != parts_->carried_rows;
+  if (begins && rows >= 1 && rows <= parts_->program.largest_batch()) {
+    parts_->carried.clear();
+    for (const Port& port : ports) {
+      parts_->carried.emplace_back(port.name, unread(port.type, rows));
+    }
+  }
+  const std::vector<std::uint8_t> all(static_cast<std::size_t>(std::max<std::int64_t>(0, rows)), begins ? 1 : 0);
+  std::vector<Feed> given(feeds.begin(), feeds.end());
+  given.emplace_back(parts_->program.inputs("advance")[0].name, begins || fresh.empty() ? all : fresh);
+  for (const auto& [name, array] : parts_->carried) given.push_back(feed_of(name, array));
+  if (Diagnostics wrong = (*call)->feed(rows, given); !wrong.empty()) return wrong;
+  parts_->run(**call, rows);
+  std::vector<data::Array> outputs = (*call)->arrays(rows);
+  const std::size_t shown = outputs.size() - ports.size();
+  for (std::size_t i = 0; i < ports.size(); ++i) parts_->carried[i].second = std::move(outputs[shown + i]);
+  outputs.resize(shown);
+  parts_->carried_rows = rows;
+  return outputs;
 }
 
 Result<std::span<const double>> Trainer::report(std::span<const Feed> parts) {
@@ -354,6 +423,7 @@ Diagnostics Trainer::load_mapped(const std::string& path, std::span<const std::s
   tensors = rules->apply(parts_->program, weights_of(std::move(*tensors)), path);
   if (!tensors) return tensors.errors();
   if (Diagnostics wrong = check_weights(parts_->program, path, *tensors, at); !wrong.empty()) return wrong;
+  parts_->carried_rows = 0;
   for (const auto& [name, array] : tensors->arrays) {
     if (Diagnostics wrong = set_parameter(name, array); !wrong.empty()) return wrong;
   }

@@ -38,6 +38,9 @@ struct Trainer::Parts {
   std::map<std::string, double, std::less<>> rates;
   std::map<std::string, std::string> notes;  // what weights files keep beside the tensors: see Vocabularies
   std::map<std::string, EntryCall, std::less<>> calls;
+  // What `advance` leaves to the next place, as its last inputs take it, and of how many rows; 0: nothing yet.
+  std::vector<std::pair<std::string, data::Array>> carried = {};
+  std::int64_t carried_rows = 0;
 
   const void* fixed(const Port& port) const {
     if (port.kind == Port::Kind::rate) return &rates.find(port.name)->second;

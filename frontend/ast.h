@@ -60,7 +60,8 @@ struct Argument {
 struct Call {
   Identifier function;
   std::vector<Argument> arguments;
-  std::optional<Identifier> as;
+  std::optional<Identifier> as = {};
+  std::optional<Identifier> sharing = {};  // the path of a call whose parameters this one takes
 };
 // base[at…] or base[at… else otherwise]
 struct Subscript {
@@ -160,6 +161,11 @@ struct Carry {
   std::optional<Type> type;
   ExpressionRef initial;
 };
+// `expect channels // groups * groups == channels, "expected … {channels}"`: of sizes, known while compiling.
+struct Expect {
+  ExpressionRef condition;
+  Identifier message;  // text, without quotes; {name} stands for the value of a size
+};
 struct Scan {
   IndexBinder axis;
   std::vector<Carry> carries;
@@ -173,7 +179,7 @@ struct Repeat {
 };
 
 struct Statement {
-  std::variant<Define, Update, DeclareInput, DeclareParam, DeclareState, Return, Scan, Repeat> node;
+  std::variant<Define, Update, DeclareInput, DeclareParam, DeclareState, Return, Expect, Scan, Repeat> node;
   Span at;
 };
 

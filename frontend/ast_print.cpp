@@ -66,7 +66,7 @@ std::string print(const Subscript& subscript) {
 
 std::string print(const Call& call) {
   return call.function.text + "(" + joined(call.arguments, [](const Argument& a) { return print(a); }) + ")" +
-         (call.as ? " as " + call.as->text : "");
+         (call.as ? " as " + call.as->text : "") + (call.sharing ? " sharing " + call.sharing->text : "");
 }
 
 std::string print(const Target& target) {
@@ -129,6 +129,7 @@ std::string print_statement(const Statement& statement, int indent) {
         return "return " + (node.target ? print(*node.target) + " = " : "") +
                joined(node.values, [](const ExpressionRef& value) { return print(*value); });
       },
+      [](const Expect& node) { return "expect " + print(*node.condition) + ", \"" + node.message.text + "\""; },
       [&](const Scan& scan) {
         return "scan " + print(scan.axis) + print(scan.carries) + " " + print_block(scan.body, indent);
       },

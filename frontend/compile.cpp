@@ -2,6 +2,7 @@
 // learn (step), to judge (evaluate, predict).
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "frontend/elaborator.h"
 #include "frontend/entries.h"
@@ -31,7 +32,7 @@ class Compiler {
   Compilation take() { return std::move(result_); }
 
  private:
-  // The model, the train block, the sizes.
+  // The model, the train block, the model's arguments.
   void choose() {
     const Span start = program_.start();
     if (!program_.model()) return reporter_.error("no-model", start, "expected a model in this file, found none");
@@ -56,7 +57,7 @@ class Compiler {
       return reporter_.error("unknown-model", train_->model.at,
                              "unknown model " + quoted(train_->model.text) + "; this file holds " + quoted(model));
     }
-    sizes_ = read_sizes(program_, train_, overrides_, reporter_);
+    arguments_ = read_arguments(program_, train_, overrides_, reporter_);
     result_.model.name = model;
   }
 
@@ -64,7 +65,7 @@ class Compiler {
   void read_init() {
     init_.emplace(program_, reporter_, "init", Elaborator::Purpose::draw);
     init_->draw_parameters();
-    reading_ = init_->read_model(sizes_);
+    reading_ = init_->read_model(arguments_);
     if (!train_) {
       for (const Override& override : overrides_) {
         reporter_.error("unknown-setting", {},
@@ -72,7 +73,7 @@ class Compiler {
       }
       return;
     }
-    plan_ = read_train(program_, *train_, sizes_, reading_.inputs, overrides_, reporter_);
+    plan_ = read_train(program_, *train_, arguments_, reading_.inputs, overrides_, reporter_);
     if (reading_.losses.empty() && reporter_.empty()) {
       reporter_.error("no-loss", train_->name.at,
                       "expected a loss in model " + quoted(result_.model.name) +
@@ -87,6 +88,7 @@ class Compiler {
       for (std::size_t i = 0; i < groups.size(); ++i) {
         if (groups[i]) init_->declare_optimizer_states(reading_.parameters[i], groups[i]->optimization);
       }
+      if (plan_->average) declare_trained();
       for (const StateInfo& state : init_->optimizer_states()) result_.model.states.push_back(state.declaration);
       result_.rates = plan_->rates;
       result_.train = plan_->block;
@@ -97,15 +99,21 @@ class Compiler {
   void build_step() {
     if (!plan_) return;
     Elaborator elaborator(program_, reporter_, "step", Elaborator::Purpose::learn);
-    const ModelReading reading = elaborator.read_model(sizes_);
+    const ModelReading reading = elaborator.read_model(arguments_);
     elaborator.open_training();
     GraphBuilder& graph = elaborator.graph();
     const ValueId loss = total(graph, reading.losses);
     check_coverage(graph.graph(), loss, reading);
-    elaborator.learn(reading.parameters, loss, plan_->clip ? &*plan_->clip : nullptr, sizes_);
+    elaborator.learn(reading.parameters, loss, plan_->clip ? &*plan_->clip : nullptr, arguments_);
     const std::vector<const OptimizerGroup*> groups = groups_of(*plan_, reading.parameters, reporter_);
     for (std::size_t i = 0; i < groups.size(); ++i) {
-      if (groups[i] && reporter_.empty()) elaborator.optimize(reading.parameters[i], groups[i]->optimization, sizes_);
+      if (groups[i] && reporter_.empty())
+        elaborator.optimize(reading.parameters[i], groups[i]->optimization, arguments_);
+    }
+    for (const StateInfo& parameter : reading.parameters) {
+      if (plan_->average && is_averaged(parameter) && reporter_.empty()) {
+        elaborator.average(parameter, *plan_->average, arguments_);
+      }
     }
     if (!reporter_.empty()) return;
     std::vector<Output> outputs;
@@ -117,7 +125,53 @@ class Compiler {
       graph.input(rate.name, {DType::f64, {}, {}});
       inputs.push_back(rate.name);
     }
-    result_.model.entries.push_back(keep_needed(graph.graph(), inputs, outputs));
+    Graph step = keep_needed(graph.graph(), inputs, outputs);
+    if (plan_->average) name_trained(step);
+    result_.model.entries.push_back(std::move(step));
+  }
+
+  // -- averages: NAME is what is kept, for all entries but the step; NAME.trained is what the step trains
+
+  static bool is_averaged(const StateInfo& parameter) {
+    return parameter.declaration.role == StateDeclaration::Role::parameter && !parameter.declaration.frozen;
+  }
+  static std::string trained(const std::string& name) { return name + ".trained"; }
+
+  // Both begin as the same.
+  void declare_trained() {
+    const std::vector<Node> nodes = init_->graph().graph().nodes;
+    for (const StateInfo& parameter : reading_.parameters) {
+      if (!is_averaged(parameter)) continue;
+      StateDeclaration state = parameter.declaration;
+      state.role = StateDeclaration::Role::statistic;
+      state.name = trained(state.name);
+      state.frozen = true;
+      result_.model.states.push_back(state);
+      for (const Node& node : nodes) {
+        const auto* update = std::get_if<Update>(&node.op);
+        if (update && update->state == parameter.declaration.name) {
+          init_->graph().update(state.name, update->value, node.origin);
+        }
+      }
+    }
+  }
+
+  // NAME becomes NAME.trained, NAME.average NAME.
+  void name_trained(Graph& step) const {
+    std::map<std::string, std::string> names;
+    for (const StateInfo& parameter : reading_.parameters) {
+      const std::string& name = parameter.declaration.name;
+      if (!is_averaged(parameter)) continue;
+      names[name] = trained(name);
+      names[name + ".average"] = name;
+    }
+    const auto rename = [&](std::string& name) {
+      if (const auto found = names.find(name); found != names.end()) name = found->second;
+    };
+    for (Node& node : step.nodes) {
+      if (auto* state = std::get_if<State>(&node.op)) rename(state->name);
+      if (auto* update = std::get_if<Update>(&node.op)) rename(update->state);
+    }
   }
 
   static ValueId total(GraphBuilder& graph, const std::vector<NamedValue>& losses) {
@@ -146,7 +200,7 @@ class Compiler {
 
   void build_evaluation() {
     Elaborator elaborator(program_, reporter_, "evaluate");
-    const ModelReading reading = elaborator.read_model(sizes_);
+    const ModelReading reading = elaborator.read_model(arguments_);
     for (const StateInfo& parameter : reading.parameters) {
       if (result_.model.state(parameter.declaration.name)) continue;
       reporter_.error("untrained-parameter", parameter.at,
@@ -177,7 +231,7 @@ class Compiler {
     std::vector<std::string> inputs;
     for (const Formula& formula : reading.formulas) {
       for (std::size_t i = 0; i < formula.parts.size(); ++i) inputs.push_back(formula.name + "." + std::to_string(i));
-      elaborator.read_formula(formula, sizes_);
+      elaborator.read_formula(formula, arguments_);
     }
     const Graph& graph = elaborator.graph().graph();
     if (reporter_.empty()) result_.model.entries.push_back(keep_needed(graph, inputs, graph.outputs));
@@ -188,7 +242,7 @@ class Compiler {
   Reporter& reporter_;
   std::vector<Override> overrides_;
   const ast::Train* train_ = nullptr;
-  std::vector<Integer> sizes_;
+  ModelArguments arguments_;
   std::optional<Elaborator> init_;
   ModelReading reading_;
   std::optional<TrainPlan> plan_;

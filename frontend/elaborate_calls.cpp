@@ -123,6 +123,9 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
     arguments.back().value = elements ? element_of(*given, *elements) : value_of(*given);
     good &= !arguments.back().value->poisoned();
   }
+  const std::optional<std::string> from = node.sharing ? shared_call(*node.sharing, path) : std::nullopt;
+  good &= from.has_value() == node.sharing.has_value();
+  if (from) sharing_.push_back({path, *from});
   push_frame(&function, at, path);
   frame().elements = elements;
   // The caller's indices are no names of the function, whose parameters may be called alike.
@@ -142,6 +145,7 @@ Operand Elaborator::call_function(const ast::Function& function, const ast::Call
   }
   if (elements) indices.swap(elements->indices);
   frames_.pop_back();
+  if (from) sharing_.pop_back();
   hint_ = hint;
   return result;
 }
@@ -262,7 +266,8 @@ std::optional<std::vector<const ast::Expression*>> Elaborator::match_arguments(
   return good ? std::optional(matched) : std::nullopt;
 }
 
-// Numbers and sizes first, then the sizes that shapes give, then defaults and parameters, then what must agree.
+// Numbers and sizes first, then the sizes that shapes give, then defaults, then what the function expects of them, then
+// parameters, then what must agree.
 bool Elaborator::bind_arguments(const ast::Function& function, std::vector<Argument>& arguments) {
   bool good = true;
   for (Argument& argument : arguments) {
@@ -278,7 +283,13 @@ bool Elaborator::bind_arguments(const ast::Function& function, std::vector<Argum
         bind_shape(function, function.results[0], draws_.back().type.shape, quoted(draws_.back().site), frame().call);
   }
   for (const Argument& argument : arguments) {
-    if (good && !argument.value) good = bind_default(*argument.parameter, frame().path);
+    const bool is_early = !argument.value && !argument.parameter->is_param;
+    if (good && is_early) good = bind_default(*argument.parameter, frame().path);
+  }
+  good = good && expect_first(function);
+  for (const Argument& argument : arguments) {
+    const bool is_late = !argument.value && argument.parameter->is_param;
+    if (good && is_late) good = bind_default(*argument.parameter, frame().path);
   }
   for (const Argument& argument : arguments) {
     if (good && argument.value && is_tensor(*argument.parameter)) good = check_tensor(argument);

@@ -43,6 +43,7 @@ bool is_pointwise(const Program& program, const ast::Function& function) {
   return std::all_of(function.body.begin(), function.body.end(), [&](const ast::Statement& statement) {
     if (const auto* update = std::get_if<ast::Update>(&statement.node)) return is_pointwise(program, *update->value);
     if (const auto* state = std::get_if<ast::DeclareState>(&statement.node)) return !state->state.type;
+    if (std::holds_alternative<ast::Expect>(statement.node)) return true;
     if (const auto* result = std::get_if<ast::Return>(&statement.node)) {
       return !result->target && is_pointwise(program, *result->values[0]);
     }
@@ -77,14 +78,14 @@ Operand Elaborator::close_turns(std::size_t turns, Operand value, const Span& at
 }
 
 void Elaborator::learn(const std::vector<StateInfo>& parameters, ValueId loss, const Optimization* clip,
-                       const std::vector<Integer>& sizes) {
+                       const ModelArguments& arguments) {
   learning_ = Learning{parameters, loss, {}, nullptr, {}, {}};
   std::erase_if(learning_->parameters, [](const StateInfo& parameter) { return parameter.declaration.frozen; });
   if (!clip) return;
-  const Numbers numbers = numbers_of(*clip, sizes);
+  const Numbers numbers = numbers_of(*clip, arguments);
   std::map<std::string, ValueId> all;
   for (const StateInfo& parameter : learning_->parameters) {
-    const Operand value = clipped(parameter, *clip, numbers);
+    const Operand value = applied(parameter, *clip, {raw_gradient_of(parameter)}, numbers, "the clipped gradient");
     if (const Whole* whole = value.get<Whole>()) all[parameter.declaration.name] = whole->id;
   }
   learning_->clipped = std::move(all);
@@ -104,9 +105,9 @@ ValueId Elaborator::gradient_of(const StateInfo& parameter) {
 }
 
 // The arguments, computed anew at each step, in f64.
-Elaborator::Numbers Elaborator::numbers_of(const Optimization& optimization, const std::vector<Integer>& sizes) {
+Elaborator::Numbers Elaborator::numbers_of(const Optimization& optimization, const ModelArguments& arguments) {
   push_frame(nullptr, optimization.at, {});
-  bind_sizes(sizes);
+  bind_model(arguments);
   rates_ = &optimization.rates;
   Numbers numbers;
   for (const RateExpression& argument : optimization.arguments) {
@@ -122,17 +123,20 @@ Elaborator::Numbers Elaborator::numbers_of(const Optimization& optimization, con
   return numbers;
 }
 
-// The parameters of an optimizer, or of a function of a gradient alone.
-bool Elaborator::bind_learner(const ast::Function& function, const StateInfo& parameter, ValueId gradient,
-                              std::size_t turns, const Numbers& numbers, const Span& at) {
+// The parameters of an optimizer, `tensors` being the gradient; of a function of tensors, these first.
+bool Elaborator::bind_learner(const ast::Function& function, const StateInfo& parameter,
+                              const std::vector<ValueId>& tensors, std::size_t turns, const Numbers& numbers,
+                              const Span& at) {
   std::vector<Argument> arguments;
   const bool optimizes = function.kind == ast::Function::Kind::optimizer;
   bool good = true;
   if (optimizes) {
     good = bind_optimized(function.parameters[0], parameter, state_here(parameter.value, turns), at) &&
-           bind_optimized(function.parameters[1], parameter, state_here(gradient, turns), at);
+           bind_optimized(function.parameters[1], parameter, state_here(tensors[0], turns), at);
   } else {
-    arguments.push_back({&function.parameters[0], state_here(gradient, turns), at});
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      arguments.push_back({&function.parameters[i], state_here(tensors[i], turns), at});
+    }
   }
   for (const ast::Parameter& one : function.parameters) {
     for (const auto& [name, value] : numbers) {
@@ -152,24 +156,39 @@ bool Elaborator::bind_optimized(const ast::Parameter& parameter, const StateInfo
                                        "parameter " + quoted(of.declaration.name), at);
 }
 
-// One gradient as the clip gives it.
-Operand Elaborator::clipped(const StateInfo& parameter, const Optimization& clip, const Numbers& numbers) {
-  const ast::Function& function = *clip.function;
+// What a function of tensors of the parameter's shape gives, such as its clipped gradient.
+Operand Elaborator::applied(const StateInfo& parameter, const Optimization& learner,
+                            const std::vector<ValueId>& tensors, const Numbers& numbers, const std::string& what) {
+  const ast::Function& function = *learner.function;
   const std::size_t turns = open_turns(parameter, function);
-  push_frame(&function, clip.at, parameter.declaration.name + "." + function.name.text);
+  push_frame(&function, learner.at, parameter.declaration.name + "." + function.name.text);
   Operand value{Poison{}};
-  if (bind_learner(function, parameter, raw_gradient_of(parameter), turns, numbers, clip.at) &&
-      expect_results(function)) {
+  if (bind_learner(function, parameter, tensors, turns, numbers, learner.at) && expect_results(function)) {
     run(function.body);
     const Operand* first = frame().returned.size() == 1 ? frame().returned.data() : nullptr;
     const std::size_t stacked = turns == 0 ? 0 : stacked_axes(parameter.declaration.name);
     TensorType type = parameter.declaration.type;
     type.shape.erase(type.shape.begin(), type.shape.begin() + static_cast<std::ptrdiff_t>(stacked));
-    if (first) value = conform(*first, type, clip.at, "the clipped gradient of " + quoted(parameter.declaration.name));
-    if (!first) error("value-count", clip.at, "expected one gradient from " + quoted(function.name.text));
+    if (first) value = conform(*first, type, learner.at, what + " of " + quoted(parameter.declaration.name));
+    if (!first) error("value-count", learner.at, "expected one tensor from " + quoted(function.name.text));
   }
   frames_.pop_back();
-  return close_turns(turns, value, clip.at);
+  return close_turns(turns, value, learner.at);
+}
+
+void Elaborator::average(const StateInfo& parameter, const Optimization& average, const ModelArguments& arguments) {
+  const StateDeclaration& declaration = parameter.declaration;
+  ValueId now = -1;
+  for (const Node& node : outermost_.graph().nodes) {
+    const auto* update = std::get_if<descent::Update>(&node.op);
+    if (update && update->state == declaration.name) now = update->value;
+  }
+  if (now < 0) return;
+  const std::string name = declaration.name + ".average";
+  const ValueId before = outermost_.state(name, declaration.type, parameter.at);
+  const Numbers numbers = numbers_of(average, arguments);
+  const Operand kept = applied(parameter, average, {before, now}, numbers, "the average");
+  if (const Whole* whole = kept.get<Whole>()) outermost_.update(name, whole->id, average.at);
 }
 
 // over_parameters(e): Σ e over all parameters that are trained; in e the names of the first arguments are theirs.
@@ -192,7 +211,7 @@ Operand Elaborator::over_parameters(const ast::Call& node, const Span& at) {
   for (const StateInfo& parameter : learning_->parameters) {
     push_frame(reading.function, reading.at, parameter.declaration.name + "." + reading.function->name.text);
     Operand part{Poison{}};
-    if (bind_learner(*reading.function, parameter, gradient_of(parameter), 0, learning_->numbers, reading.at)) {
+    if (bind_learner(*reading.function, parameter, {gradient_of(parameter)}, 0, learning_->numbers, reading.at)) {
       part = value_of(*node.arguments[0].value);
     }
     frames_.pop_back();
@@ -211,14 +230,14 @@ Operand Elaborator::over_parameters(const ast::Call& node, const Span& at) {
 
 // The optimizer's statements for one parameter.
 void Elaborator::optimize(const StateInfo& parameter, const Optimization& optimization,
-                          const std::vector<Integer>& sizes) {
+                          const ModelArguments& arguments) {
   const ast::Function& function = *optimization.function;
   const ValueId gradient = gradient_of(parameter);
-  const Numbers numbers = numbers_of(optimization, sizes);
+  const Numbers numbers = numbers_of(optimization, arguments);
   const std::size_t turns = open_turns(parameter, function);
   push_frame(&function, optimization.at, parameter.declaration.name + "." + function.name.text);
   frame().states[function.parameters[0].name.text] = parameter.declaration.name;
-  const bool good = bind_learner(function, parameter, gradient, turns, numbers, optimization.at);
+  const bool good = bind_learner(function, parameter, {gradient}, turns, numbers, optimization.at);
   if (good) run(function.body);
   const bool updated = !frame().updates.empty();
   for (const auto& [state, value] : frame().updates) update_state(state, value, optimization.at);

@@ -105,13 +105,17 @@ Shape Elaborator::stacking() const {
   return turns;
 }
 
-// A state as the block at hand sees it: in a repeat, the value of this turn.
-Operand Elaborator::state_here(ValueId state, std::size_t stacked) {
+// A state as the block at hand sees it: in a repeat, the value of this turn. Its first `stacked` axes are turns of the
+// open repeats behind the outermost `around`.
+Operand Elaborator::state_here(ValueId state, std::size_t stacked, std::size_t around) {
   const ValueId whole = captured(state, 0);
   if (stacked == 0) return {Whole{whole}};
   Read read{whole, {}, {}};
   for (std::size_t level = 0; level < level_ && read.at.size() < stacked; ++level) {
-    if (!loops_[level]->stacks) continue;
+    if (!loops_[level]->stacks || around > 0) {
+      around -= loops_[level]->stacks ? 1 : 0;
+      continue;
+    }
     read.at.push_back({Affine::axis(static_cast<AxisId>(level) - static_cast<AxisId>(level_)), no_scalar});
   }
   const TensorType type = graph_->type(whole);

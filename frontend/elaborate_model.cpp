@@ -5,14 +5,14 @@ namespace descent::frontend {
 
 void Elaborator::draw_parameters() { seed_ = graph_->input("seed", {DType::i32, {}, {}}); }
 
-void Elaborator::open_settings(const std::vector<Integer>& sizes) {
+void Elaborator::open_settings(const ModelArguments& arguments) {
   if (frames_.empty()) push_frame(nullptr, {}, {});
-  bind_sizes(sizes);
+  bind_model(arguments);
 }
 
-ModelReading Elaborator::read_model(const std::vector<Integer>& sizes) {
+ModelReading Elaborator::read_model(const ModelArguments& arguments) {
   push_frame(program_.model(), {}, {});
-  bind_sizes(sizes);
+  bind_model(arguments);
   run(program_.model()->body);
   keep_updates();
   frames_.pop_back();
@@ -20,9 +20,9 @@ ModelReading Elaborator::read_model(const std::vector<Integer>& sizes) {
 }
 
 // The formula around over_epoch, from the joined parts: output NAME.
-void Elaborator::read_formula(const Formula& formula, const std::vector<Integer>& sizes) {
+void Elaborator::read_formula(const Formula& formula, const ModelArguments& arguments) {
   push_frame(nullptr, {}, {});
-  bind_sizes(sizes);
+  bind_model(arguments);
   formula_ = &formula;
   hint_ = formula.name;
   const Operand value = value_of(*formula.expression);

@@ -118,9 +118,52 @@ Operand Elaborator::resolve(const ast::Name& name, const Span& at) {
   return unknown_name(name.text, at);
 }
 
+// The path under which the parameter is that a call here would declare: another one's where the call shares.
+std::string Elaborator::shared(std::string path) const {
+  for (auto sharing = sharing_.rbegin(); sharing != sharing_.rend(); ++sharing) {
+    if (path.starts_with(sharing->own + ".")) path = sharing->from + path.substr(sharing->own.size());
+  }
+  return path;
+}
+
+// The whole path of the call that `sharing PATH` names, for a call whose own path is `own`.
+std::optional<std::string> Elaborator::shared_call(const ast::Identifier& written, const std::string& own) {
+  const auto has_parameters = [&](const std::string& call) {
+    const auto next = parameters_.lower_bound(call + ".");
+    return next != parameters_.end() && next->first.starts_with(call + ".");
+  };
+  const auto from = [&](const std::string& prefix) {
+    return shared(prefix.empty() ? written.text : prefix + "." + written.text);
+  };
+  std::string call = from(frame().path);
+  for (auto outer = frame().outer_paths.rbegin(); outer != frame().outer_paths.rend(); ++outer) {
+    if (!has_parameters(call)) call = from(*outer);
+  }
+  if (!has_parameters(call)) {
+    std::vector<std::string> candidates;
+    for (const auto& [known, place] : parameters_) {
+      if (stacked_axes(known) > 0) continue;
+      for (std::size_t dot = known.rfind('.'); dot != std::string::npos && dot > 0; dot = known.rfind('.', dot - 1)) {
+        candidates.push_back(known.substr(0, dot));
+      }
+    }
+    error("unknown-parameter", written.at,
+          "expected the path of a call above with parameters, found " + quoted(written.text) +
+              suggestion(written.text, candidates));
+    return std::nullopt;
+  }
+  if (stacked_axes(call) != 0 && stacked_axes(call) != stacked_axes(own)) {
+    error("unknown-parameter", written.at,
+          "a call shares with one outside of repeats, or in as many as itself: " + quoted(call) + " is in " +
+              std::to_string(stacked_axes(call)) + ", this call in " + std::to_string(stacked_axes(own)));
+    return std::nullopt;
+  }
+  return call;
+}
+
 // A parameter declared above, by its path from here.
 Operand Elaborator::resolve_path(const std::string& path, const Span& at) {
-  const auto from = [&](const std::string& prefix) { return prefix.empty() ? path : prefix + "." + path; };
+  const auto from = [&](const std::string& prefix) { return shared(prefix.empty() ? path : prefix + "." + path); };
   const std::string full = from(frame().path);
   auto found = parameters_.find(full);
   for (auto outer = frame().outer_paths.rbegin(); outer != frame().outer_paths.rend(); ++outer) {
@@ -212,11 +255,16 @@ void Elaborator::push_frame(const ast::Function* function, Span call, std::strin
   frame().path = std::move(path);
 }
 
-// The model's sizes, in the order of its signature.
-void Elaborator::bind_sizes(const std::vector<Integer>& sizes) {
+// The model's arguments, in the order of its signature.
+void Elaborator::bind_model(const ModelArguments& arguments) {
   const std::vector<ast::Parameter>& parameters = program_.model()->parameters;
-  for (std::size_t i = 0; i < parameters.size() && i < sizes.size(); ++i) {
-    frame().names.emplace(parameters[i].name.text, Frame::Binding{{sizes[i]}, parameters[i].name.at, 0});
+  for (std::size_t i = 0; i < parameters.size() && i < arguments.size(); ++i) {
+    Operand value;
+    if (const auto* size = std::get_if<Integer>(&arguments[i])) value = {*size};
+    if (const auto* number = std::get_if<KnownNumber>(&arguments[i])) {
+      value = {Real{numbers_.literal(number->value, number->type), number->text}};
+    }
+    frame().names.emplace(parameters[i].name.text, Frame::Binding{value, parameters[i].name.at, 0});
   }
 }
 

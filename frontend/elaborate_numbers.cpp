@@ -119,6 +119,13 @@ std::optional<double> Elaborator::constant(const Operand& operand) const {
   return literal ? std::optional(literal->value) : std::nullopt;
 }
 
+std::optional<KnownNumber> Elaborator::known_number(const Operand& operand) const {
+  const Real* real = operand.get<Real>();
+  const std::optional<double> value = constant(operand);
+  if (!real || !value) return std::nullopt;
+  return KnownNumber{*value, numbers_.type(real->id), real->text};
+}
+
 // A number as a value of rank 0, rounded once. `operand` is an Integer or a Real.
 ValueId Elaborator::materialise(const Operand& operand, DType type, const Span& at) {
   const Real* real = operand.get<Real>();

@@ -1,5 +1,6 @@
 // Statements of functions, optimizers and the model.
 #include <algorithm>
+#include <functional>
 
 #include "frontend/elaborator.h"
 #include "ir/match.h"
@@ -53,6 +54,7 @@ void Elaborator::run(const ast::Statement& statement) {
       },
       [&](const ast::DeclareState& node) { declare_state(node); },
       [&](const ast::Return& node) { return_values(node, statement.at); },
+      [&](const ast::Expect& node) { expect(node, statement.at); },
       [&](const ast::Scan& node) { scan(node, statement.at); },
       [&](const ast::Repeat& node) { repeat(node, statement.at); });
 }
@@ -214,7 +216,7 @@ void Elaborator::declare_statistic(const ast::Parameter& state) {
     value = poison("not-an-element", frame().call,
                    "expected a function of single elements within index notation, found one with a state; call it on "
                    "the whole tensor above");
-  } else if (in_scan) {
+  } else if (in_scan && shared(path_of(state.name.text)) == path_of(state.name.text)) {
     value = poison("misplaced-statement", frame().call.source ? frame().call : state.name.at,
                    "a state changes once a step; expected it outside of a scan");
   } else if (!state.type) {
@@ -246,7 +248,7 @@ void Elaborator::update(const ast::Update& node) {
   if (purpose_ == Purpose::judge && !value.poisoned()) return;  // nothing is learnt, the name keeps its value
   current = value;
   const Whole* whole = current.get<Whole>();
-  if (!whole) return;
+  if (!whole || shared(state->second) != state->second) return;  // whom it is shared with updates it
   auto& updates = frame().updates;
   const auto known =
       std::find_if(updates.begin(), updates.end(), [&](const auto& u) { return u.first == state->second; });
@@ -286,6 +288,68 @@ void Elaborator::return_values(const ast::Return& node, const Span& at) {
     if (type && !value.get<Tuple>()) value = conform(value, *type, node.values[i]->at, "the result");
     frame().returned.push_back(std::move(value));
   }
+}
+
+namespace {
+
+// The text with the values that `value` gives for {name}; nothing when it knows one of them not, named in `unknown`.
+std::optional<std::string> filled(const std::string& text,
+                                  const std::function<std::optional<std::string>(const std::string&)>& value,
+                                  std::string& unknown) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t open = text.find('{', at);
+    const std::size_t close = open == std::string::npos ? open : text.find('}', open);
+    result += text.substr(at, open == std::string::npos || close == std::string::npos ? std::string::npos : open - at);
+    if (close == std::string::npos) break;
+    unknown = text.substr(open + 1, close - open - 1);
+    const std::optional<std::string> found = value(unknown);
+    if (!found) return std::nullopt;
+    result += *found;
+    at = close + 1;
+  }
+  return result;
+}
+
+}  // namespace
+
+// Told at the call, in the words of the statement. False: it is not as expected, or cannot be told.
+bool Elaborator::expect(const ast::Expect& node, const Span& at) {
+  const Operand condition = value_of(*node.condition);
+  if (condition.poisoned()) return false;
+  const std::optional<double> known = constant(condition);
+  if (!known) {
+    error("bad-expectation", node.condition->at,
+          "expected a condition on sizes, known while compiling, found " + describe(condition));
+    return false;
+  }
+  std::string unknown;
+  const std::optional<std::string> message = filled(
+      node.message.text,
+      [&](const std::string& name) -> std::optional<std::string> {
+        const Operand* value = find(name);
+        if (value && value->get<Integer>()) return std::to_string(value->get<Integer>()->value);
+        return value && value->get<Batch>() ? std::optional<std::string>("batch") : std::nullopt;
+      },
+      unknown);
+  if (!message) {
+    error("bad-expectation", node.message.at, "expected the name of a size between braces, found " + quoted(unknown));
+    return false;
+  }
+  if (*known != 0) return true;
+  const Span& call = frame().call.source ? frame().call : at;
+  error("not-as-expected", call, *message, {{at, "says " + quoted(frame().function->name.text)}});
+  return false;
+}
+
+// What a function expects before all else is told before shapes are made of its sizes.
+bool Elaborator::expect_first(const ast::Function& function) {
+  for (const ast::Statement& statement : function.body) {
+    const auto* first = std::get_if<ast::Expect>(&statement.node);
+    if (!first) break;
+    if (!expect(*first, statement.at)) return false;
+  }
+  return true;
 }
 
 }  // namespace descent::frontend

@@ -16,6 +16,7 @@ Operand Elaborator::declare_parameter(const ast::Parameter& parameter, const std
   }
   const std::optional<TensorType> type = tensor_type(*parameter.type);
   if (!type) return {Poison{}};
+  if (const std::string other = shared(path); other != path) return take_shared(parameter, other, *type);
   if (const auto known = parameters_.find(path); known != parameters_.end()) {
     const std::string function = frame().function->name.text;
     return poison("second-call", frame().call.source ? frame().call : parameter.name.at,
@@ -28,6 +29,28 @@ Operand Elaborator::declare_parameter(const ast::Parameter& parameter, const std
   if (!value) return {Poison{}};
   parameters_[path] = reading_.parameters.size() - 1;
   return state_here(*value, stacking().size());
+}
+
+// The parameter of the call that the one at hand shares with.
+Operand Elaborator::take_shared(const ast::Parameter& parameter, const std::string& path, TensorType type) {
+  const Span at = frame().call.source ? frame().call : parameter.name.at;
+  const auto known = parameters_.find(path);
+  if (known == parameters_.end()) {
+    return poison("unknown-parameter", at, "what this call shares with has no parameter " + quoted(path));
+  }
+  const StateInfo& found = reading_.parameters[known->second];
+  // Repeats around this call alone have the same value in all turns.
+  Shape turns = stacking();
+  const std::size_t around = turns.size() - stacked_axes(path);
+  turns.erase(turns.begin(), turns.begin() + static_cast<std::ptrdiff_t>(around));
+  type.shape.insert(type.shape.begin(), turns.begin(), turns.end());
+  if (found.declaration.type != type) {
+    return poison("shape-mismatch", at,
+                  "expected parameter " + quoted(path) + ", which is shared, to be " + to_string(type) + ", found " +
+                      to_string(found.declaration.type),
+                  {{origin(found.at), "declared by this call"}});
+  }
+  return state_here(found.value, turns.size(), around);
 }
 
 // The argument of the call at hand whose shape made a size in this type be batch.
@@ -139,7 +162,7 @@ std::optional<ValueId> Elaborator::draw(const ast::Expression& initial, const Te
   draws_.push_back({type, site});
   const auto* name = std::get_if<ast::Name>(&initial.node);
   const bool is_function = name && !known(name->text) && !is_reserved(name->text);
-  const Operand drawn = is_function ? call({{name->text, initial.at}, {}, {}}, nullptr, initial.at) : value_of(initial);
+  const Operand drawn = is_function ? call({{name->text, initial.at}, {}}, nullptr, initial.at) : value_of(initial);
   draws_.pop_back();
   const Operand value = conform(drawn, type, initial.at, "the initial value of " + quoted(site));
   hint_ = hint;

@@ -91,6 +91,11 @@ struct Frame {
   std::vector<std::pair<std::string, ValueId>> updates;  // path → newest value
 };
 
+// A call that takes the parameters of another: what is declared below `own` is found below `from`.
+struct Sharing {
+  std::string own, from;
+};
+
 struct NamedValue {
   std::string name;
   ValueId value = -1;
@@ -126,8 +131,8 @@ class Elaborator {
 
   // elaborate_model.cpp
   void draw_parameters();  // from here on: an input `seed`, and an update for each parameter
-  ModelReading read_model(const std::vector<Integer>& sizes);
-  void read_formula(const Formula& formula, const std::vector<Integer>& sizes);
+  ModelReading read_model(const ModelArguments& arguments);
+  void read_formula(const Formula& formula, const ModelArguments& arguments);
 
   // elaborate_learning.cpp
   // An argument of an optimizer: its name, its expression, and which literals in it are inputs.
@@ -145,21 +150,24 @@ class Elaborator {
   };
   // What is learnt by the loss, before `optimize`. `clip`, if any, gives each gradient anew.
   void learn(const std::vector<StateInfo>& parameters, ValueId loss, const Optimization* clip,
-             const std::vector<Integer>& sizes);
-  void optimize(const StateInfo& parameter, const Optimization& optimization, const std::vector<Integer>& sizes);
+             const ModelArguments& arguments);
+  void optimize(const StateInfo& parameter, const Optimization& optimization, const ModelArguments& arguments);
+  // What is kept of a parameter that was optimized: the state NAME.average, NAME being what is trained.
+  void average(const StateInfo& parameter, const Optimization& average, const ModelArguments& arguments);
   std::size_t open_turns(const StateInfo& parameter, const ast::Function& optimizer);
   // Only the optimizer's states, for the entry init.
   void declare_optimizer_states(const StateInfo& parameter, const Optimization& optimization);
   const std::vector<StateInfo>& optimizer_states() const { return optimizer_states_; }
 
-  // Values outside of functions, with the model's sizes in scope: settings, arguments of the model.
-  void open_settings(const std::vector<Integer>& sizes);
+  // Values outside of functions, with the model's arguments in scope: settings, further arguments.
+  void open_settings(const ModelArguments& arguments);
   Operand setting(const ast::Expression& expression) { return value_of(expression); }
   // One expression per parameter, null where none is given. Calls do not give the first `skip` parameters.
   std::optional<std::vector<const ast::Expression*>> match_arguments(const ast::Function& function,
                                                                      const std::vector<ast::Argument>& arguments,
                                                                      std::size_t skip, const Span& at);
   std::optional<double> constant(const Operand& operand) const;
+  std::optional<KnownNumber> known_number(const Operand& operand) const;  // but Integer
 
  private:
   // elaborate_names.cpp
@@ -173,6 +181,8 @@ class Elaborator {
   const Operand* known(const std::string& name);
   Operand resolve(const ast::Name& name, const Span& at);
   Operand resolve_path(const std::string& path, const Span& at);
+  std::optional<std::string> shared_call(const ast::Identifier& written, const std::string& own);
+  std::string shared(std::string path) const;
   Operand unknown_name(const std::string& name, const Span& at);
   Operand unknown_next(const std::string& name, const Span& at);
   void bind(const ast::Identifier& name, Operand value);
@@ -180,7 +190,7 @@ class Elaborator {
   std::string describe(const Operand& operand) const;
   const TensorType* tensor_type(const std::string& name);
   void push_frame(const ast::Function* function, Span call, std::string path);
-  void bind_sizes(const std::vector<Integer>& sizes);
+  void bind_model(const ModelArguments& arguments);
 
   // elaborate_numbers.cpp
   Operand literal(const ast::Number& number, const Span& at);
@@ -249,13 +259,14 @@ class Elaborator {
 
   // elaborate_learning.cpp
   using Numbers = std::vector<std::pair<std::string, Operand>>;
-  Numbers numbers_of(const Optimization& optimization, const std::vector<Integer>& sizes);
-  bool bind_learner(const ast::Function& function, const StateInfo& parameter, ValueId gradient, std::size_t turns,
-                    const Numbers& numbers, const Span& at);
+  Numbers numbers_of(const Optimization& optimization, const ModelArguments& arguments);
+  bool bind_learner(const ast::Function& function, const StateInfo& parameter, const std::vector<ValueId>& tensors,
+                    std::size_t turns, const Numbers& numbers, const Span& at);
   bool bind_optimized(const ast::Parameter& parameter, const StateInfo& of, const Operand& value, const Span& at);
   ValueId gradient_of(const StateInfo& parameter);
   ValueId raw_gradient_of(const StateInfo& parameter);
-  Operand clipped(const StateInfo& parameter, const Optimization& clip, const Numbers& numbers);
+  Operand applied(const StateInfo& parameter, const Optimization& learner, const std::vector<ValueId>& tensors,
+                  const Numbers& numbers, const std::string& what);
   Operand over_parameters(const ast::Call& call, const Span& at);
   Operand close_turns(std::size_t turns, Operand value, const Span& at);
   Operand call_function(const ast::Function& function, const ast::Call& call, OpenSweep* elements, const Span& at);
@@ -287,6 +298,7 @@ class Elaborator {
   // elaborate_states.cpp
   Operand declare_parameter(const ast::Parameter& parameter, const std::string& path,
                             StateDeclaration::Role role = StateDeclaration::Role::parameter);
+  Operand take_shared(const ast::Parameter& parameter, const std::string& path, TensorType type);
   const ast::Parameter* batch_from(const ast::Type& type);
   std::optional<ValueId> declare_state(StateDeclaration declaration, const ast::Parameter& parameter,
                                        std::vector<StateInfo>& states);
@@ -307,6 +319,8 @@ class Elaborator {
   void update(const ast::Update& node);
   void keep_updates();
   void return_values(const ast::Return& node, const Span& at);
+  bool expect(const ast::Expect& node, const Span& at);
+  bool expect_first(const ast::Function& function);
 
   // elaborate_loops.cpp
   void scan(const ast::Scan& node, const Span& at);
@@ -341,7 +355,7 @@ class Elaborator {
   Extent extent_of(AxisId axis, const OpenSweep& sweep) const;
   bool is_from_outside(ValueId value) const;
   Shape stacking() const;
-  Operand state_here(ValueId state, std::size_t stacked);
+  Operand state_here(ValueId state, std::size_t stacked, std::size_t around = 0);
 
   const Program& program_;
   Reporter& reporter_;
@@ -355,6 +369,7 @@ class Elaborator {
   Operand unreachable_;
   ModelReading reading_;
   std::vector<StateInfo> optimizer_states_;
+  std::vector<Sharing> sharing_;                   // of the open calls, outer ones first
   std::map<std::string, std::size_t> parameters_;  // path → place in reading_.parameters
   std::vector<Draw> draws_;
   std::map<std::string, Span> sites_;

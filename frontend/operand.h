@@ -47,6 +47,15 @@ struct Tuple {
   std::vector<Operand> parts;
 };
 
+// What a model is called with, in the order of its signature: a size, or a number or truth known while compiling.
+// Belongs to no Elaborator, as a Real does.
+struct KnownNumber {
+  double value = 0;
+  DType type = DType::f64;  // or boolean
+  std::string text;         // of a plain literal, as a Real keeps it
+};
+using ModelArguments = std::vector<std::variant<Integer, KnownNumber>>;
+
 struct Operand {
   std::variant<Poison, Integer, Batch, Real, Form, Point, Whole, Tuple> is;
 

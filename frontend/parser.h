@@ -87,6 +87,8 @@ class Parser {
   ast::DeclareInput declare_input();
   ast::DeclareState declare_state();
   ast::Return return_statement();
+  bool at_expect() const;
+  ast::Expect expect_statement();
   bool target_ahead() const;
   ast::Scan scan();
   ast::Repeat repeat();

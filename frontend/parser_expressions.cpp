@@ -199,7 +199,7 @@ ast::ExpressionRef Parser::name_or_path() {
   return make(ast::Name{std::move(path)}, begin);
 }
 
-// call = NAME "(" arguments ")" [ "as" NAME ]
+// call = NAME "(" arguments ")" [ "as" NAME ] [ "sharing" path ]
 ast::ExpressionRef Parser::call() {
   const std::uint32_t begin = peek().begin;
   ast::Call call;
@@ -209,6 +209,15 @@ ast::ExpressionRef Parser::call() {
   call.arguments = arguments();
   expect_next_or_closing(")", opened);
   if (accept("as")) call.as = name("a name");
+  if (is("sharing") && is_name(1)) {
+    ++at_;
+    call.sharing = name("a path");
+    while (accept(".")) {
+      const ast::Identifier part = name("a name");
+      call.sharing->text += "." + part.text;
+      call.sharing->at.end = part.at.end;
+    }
+  }
   ast::ExpressionRef deepest;
   for (const ast::Argument& argument : call.arguments) {
     if (!deepest || argument.value->depth > deepest->depth) deepest = argument.value;

@@ -41,7 +41,7 @@ ast::Statement Parser::statement() {
 bool Parser::at_word(std::string_view word) const { return is(word) && peek(1).kind == Token::Kind::name; }
 
 // statement = "output" define | "loss" define | "metric" define | "yield" define | declare_input | declare_param
-//           | declare_state | return | scan | repeat | update | define
+//           | declare_state | return | expect | scan | repeat | update | define
 decltype(ast::Statement::node) Parser::statement_node() {
   using Kind = ast::Define::Kind;
   constexpr std::pair<std::string_view, Kind> words[] = {
@@ -55,6 +55,7 @@ decltype(ast::Statement::node) Parser::statement_node() {
   if (is("param") || is("frozen")) return ast::DeclareParam{parameter()};
   if (at_word("state")) return declare_state();
   if (is("return")) return return_statement();
+  if (at_expect()) return expect_statement();
   if (is("scan")) return scan();
   if (is("repeat")) return repeat();
   if (is_name() && is(":=", 1)) return update();
@@ -79,7 +80,7 @@ void Parser::expect_equals(const ast::Define& define) {
   const bool word = define.targets.size() == 1 && !first.indexed && (peek().kind == Token::Kind::name || is("("));
   if (word && !failed_) {
     const std::string hint = suggestion(first.name.text, {"input", "output", "loss", "metric", "param", "frozen",
-                                                          "state", "return", "scan", "repeat", "yield"});
+                                                          "state", "return", "expect", "scan", "repeat", "yield"});
     const std::string_view instead = instead_of_statement(first.name.text);
     const std::string found = ", found " + quoted(first.name.text);
     if (!instead.empty()) return fail("syntax-error", first.name.at, "expected " + std::string(instead) + found);
@@ -124,6 +125,24 @@ ast::DeclareState Parser::declare_state() {
   if (accept(":")) result.state.type = type();
   expect("~");
   result.state.initial = expression();
+  return result;
+}
+
+// A name elsewhere: `expect = 3`, `expect, y = f(x)`, `expect[i] = …`, `expect := …`.
+bool Parser::at_expect() const { return is("expect") && !is("=", 1) && !is(",", 1) && !is("[", 1) && !is(":=", 1); }
+
+// expect = "expect" expression "," TEXT
+ast::Expect Parser::expect_statement() {
+  ast::Expect result;
+  ++at_;
+  result.condition = expression();
+  expect(",");
+  if (peek().kind != Token::Kind::text) {
+    fail("syntax-error", here(), "expected what is expected in quotes, found " + describe(peek()));
+    return result;
+  }
+  result.message = {std::string(peek().text), here()};
+  ++at_;
   return result;
 }
 

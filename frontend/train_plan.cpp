@@ -12,8 +12,8 @@ namespace descent::frontend {
 
 namespace {
 
-const std::vector<std::string> setting_names = {"batch",   "epochs", "seed", "report",    "shuffle",
-                                                "weights", "data",   "test", "optimizer", "clip"};
+const std::vector<std::string> setting_names = {"batch", "epochs", "seed",      "report", "shuffle", "weights",
+                                                "data",  "test",   "optimizer", "clip",   "average"};
 
 // The VALUE of `--set NAME=VALUE` as an expression whose mistakes point at the command line.
 ast::ExpressionRef parse_override(const Override& override, Reporter& reporter) {
@@ -30,9 +30,9 @@ Span place_of(const Override& override) {
 class TrainReader {
  public:
   TrainReader(const Program& program, const std::vector<std::string>& inputs, Reporter& reporter,
-              const std::vector<Integer>& sizes)
+              const ModelArguments& arguments)
       : program_(program), inputs_(inputs), reporter_(reporter), values_(program, reporter, "settings") {
-    values_.open_settings(sizes);
+    values_.open_settings(arguments);
   }
 
   std::optional<TrainPlan> run(const ast::Train& train, const std::vector<Override>& overrides) {
@@ -52,6 +52,7 @@ class TrainReader {
       name_rates(group.optimization, of);
     }
     if (plan_.clip) name_rates(*plan_.clip, "clip.");
+    if (plan_.average) name_rates(*plan_.average, "average.");
     for (const auto& [override, value] : rate_overrides_) set_rate(*override, *value);
     if (reporter_.size() != errors) return std::nullopt;
     return std::move(plan_);
@@ -79,13 +80,15 @@ class TrainReader {
           "unknown-setting", key.at,
           "expected " + quoted(key.text) + " = value, found a block" + suggestion(key.text, {"data", "test"}));
     } else if (key.text == "optimizer") {
-      if (auto read = read_learner(*setting.value, ast::Function::Kind::optimizer)) {
+      if (auto read = read_learner(*setting.value, of_optimizers)) {
         plan_.groups.push_back({setting.patterns, std::move(*read)});
       }
     } else if (!setting.patterns.empty()) {
       reporter_.error("unknown-setting", setting.patterns[0].at, "expected patterns behind 'optimizer' only");
     } else if (key.text == "clip") {
-      plan_.clip = read_learner(*setting.value, ast::Function::Kind::function);
+      plan_.clip = read_learner(*setting.value, of_gradients);
+    } else if (key.text == "average") {
+      plan_.average = read_learner(*setting.value, of_averages);
     } else if (!read_value(key.text, *setting.value)) {
       reporter_.error("unknown-setting", key.at,
                       "unknown setting " + quoted(key.text) + suggestion(key.text, setting_names));
@@ -181,14 +184,25 @@ class TrainReader {
 
   // -- the optimizer -------------------------------------------------------------------------------------------------
 
-  // An optimizer with its arguments, or a function of gradients: `adam(rate = 1e-3)`, `global_norm(1.0)`.
-  std::optional<Elaborator::Optimization> read_learner(const ast::Expression& value, ast::Function::Kind kind) {
+  // What a setting calls with its arguments: `adam(rate = 1e-3)`, `global_norm(1.0)`, `ema(0.999)`.
+  struct Learner {
+    ast::Function::Kind kind;
+    std::size_t given;  // tensors, by whoever trains
+    std::string_view expected, takes;
+  };
+  static constexpr Learner of_optimizers{ast::Function::Kind::optimizer, 2, "an optimizer with its arguments: adam()",
+                                         "the parameter and its gradient as the first two of optimizer "},
+      of_gradients{ast::Function::Kind::function, 1, "a function of gradients with its arguments: global_norm(1.0)",
+                   "a gradient first in "},
+      of_averages{ast::Function::Kind::function, 2, "a function of averages with its arguments: ema(0.999)",
+                  "the average and the parameter as the first two of "};
+
+  std::optional<Elaborator::Optimization> read_learner(const ast::Expression& value, const Learner& learner) {
+    const ast::Function::Kind kind = learner.kind;
     const bool optimizes = kind == ast::Function::Kind::optimizer;
     const auto* call = std::get_if<ast::Call>(&value.node);
     if (!call) {
-      reporter_.error("wrong-setting", value.at,
-                      optimizes ? "expected an optimizer with its arguments: adam()"
-                                : "expected a function of gradients with its arguments: global_norm(1.0)");
+      reporter_.error("wrong-setting", value.at, "expected " + std::string(learner.expected));
       return std::nullopt;
     }
     const std::string& name = call->function.text;
@@ -202,20 +216,20 @@ class TrainReader {
       }
       return std::nullopt;
     }
-    const std::size_t given = optimizes ? 2 : 1;  // by whoever trains: the parameter and its gradient, or this alone
+    const std::size_t given = learner.given;
     const auto takes_numbers = [](const ast::Parameter& parameter) {
       return !parameter.type || parameter.type->element.text == "size";
     };
-    const bool fits = function->parameters.size() >= given &&
-                      std::all_of(function->parameters.begin() + static_cast<std::ptrdiff_t>(given),
-                                  function->parameters.end(), takes_numbers) &&
-                      (optimizes || !takes_numbers(function->parameters[0]));
+    const bool fits =
+        function->parameters.size() >= given &&
+        std::all_of(function->parameters.begin() + static_cast<std::ptrdiff_t>(given), function->parameters.end(),
+                    takes_numbers) &&
+        (optimizes || std::none_of(function->parameters.begin(),
+                                   function->parameters.begin() + static_cast<std::ptrdiff_t>(given), takes_numbers));
     if (!fits) {
       reporter_.error("bad-optimizer", function->name.at,
-                      optimizes
-                          ? "expected the parameter and its gradient as the first two of optimizer " + quoted(name) +
-                                ", and numbers behind"
-                          : "expected a gradient first in " + quoted(name) + ", g : f32[...], and numbers behind");
+                      "expected " + std::string(learner.takes) + quoted(name) +
+                          (given == 1 ? ", g : f32[...], and numbers behind" : ", and numbers behind"));
       return std::nullopt;
     }
     const auto matched = values_.match_arguments(*function, call->arguments, given, value.at);
@@ -417,51 +431,67 @@ const Override* find_override(const std::vector<Override>& overrides, const std:
   return found == overrides.rend() ? nullptr : &*found;
 }
 
+// Sizes say so in the signature; another parameter is what its value is, known while compiling.
+std::optional<ModelArguments::value_type> model_argument(const ast::Parameter& parameter, const ast::Expression* value,
+                                                         Elaborator& values, Reporter& reporter) {
+  const std::string name = quoted(parameter.name.text);
+  const bool is_size = parameter.type && parameter.type->element.text == "size";
+  if (parameter.type && !is_size) {
+    reporter.error("not-a-size", parameter.name.at,
+                   "a model takes sizes and numbers: write " + parameter.name.text + " : size, or " +
+                       parameter.name.text + " = 0.5 without a type");
+    return std::nullopt;
+  }
+  if (!value) {
+    reporter.error("missing-argument", parameter.name.at, (is_size ? "size " : "number ") + name + " has no value");
+    return std::nullopt;
+  }
+  const Operand operand = values.setting(*value);
+  if (const Integer* integer = operand.get<Integer>()) return *integer;
+  if (operand.poisoned()) return Integer{1};
+  const std::optional<KnownNumber> number = values.known_number(operand);
+  if (!number || is_size) {
+    reporter.error(
+        "not-a-size", value->at,
+        is_size ? "expected an integer for size " + name : "expected a number known while compiling for " + name);
+    return Integer{1};
+  }
+  return *number;
+}
+
 }  // namespace
 
-std::vector<Integer> read_sizes(const Program& program, const ast::Train* train, std::vector<Override>& overrides,
-                                Reporter& reporter) {
+ModelArguments read_arguments(const Program& program, const ast::Train* train, std::vector<Override>& overrides,
+                              Reporter& reporter) {
   const ast::Function& model = *program.model();
-  Elaborator values(program, reporter, "sizes");
-  std::vector<Integer> sizes;
-  values.open_settings(sizes);
+  Elaborator values(program, reporter, "arguments");
+  ModelArguments arguments;
+  values.open_settings(arguments);
   std::vector<const ast::Expression*> given(model.parameters.size(), nullptr);
   if (train) {
     const auto matched = values.match_arguments(model, train->arguments, 0, train->model.at);
-    if (!matched) return sizes;
+    if (!matched) return arguments;
     given = *matched;
   }
   std::vector<ast::ExpressionRef> kept;
   for (std::size_t i = 0; i < model.parameters.size(); ++i) {
     const ast::Parameter& parameter = model.parameters[i];
-    if (!parameter.type || parameter.type->element.text != "size") {
-      reporter.error("not-a-size", parameter.name.at,
-                     "a model takes sizes only: write " + parameter.name.text + " : size");
-      return sizes;
-    }
     const ast::Expression* value = given[i] ? given[i] : parameter.otherwise.get();
     if (const Override* override = find_override(overrides, parameter.name.text)) {
       kept.push_back(parse_override(*override, reporter));
       value = kept.back().get();
-      if (!value) return sizes;
+      if (!value) return arguments;
     }
-    if (!value) {
-      reporter.error("missing-argument", parameter.name.at, "size " + quoted(parameter.name.text) + " has no value");
-      return sizes;
-    }
-    const Operand operand = values.setting(*value);
-    const Integer* integer = operand.get<Integer>();
-    if (!integer && !operand.poisoned()) {
-      reporter.error("not-a-size", value->at, "expected an integer for size " + quoted(parameter.name.text));
-    }
-    sizes.push_back(integer ? *integer : Integer{1});
-    values.open_settings(sizes);
+    const auto argument = model_argument(parameter, value, values, reporter);
+    if (!argument) return arguments;
+    arguments.push_back(*argument);
+    values.open_settings(arguments);
   }
   std::erase_if(overrides, [&](const Override& override) {
     return std::any_of(model.parameters.begin(), model.parameters.end(),
                        [&](const ast::Parameter& parameter) { return parameter.name.text == override.name; });
   });
-  return sizes;
+  return arguments;
 }
 
 std::vector<const OptimizerGroup*> groups_of(const TrainPlan& plan, const std::vector<StateInfo>& parameters,
@@ -490,10 +520,10 @@ std::vector<const OptimizerGroup*> groups_of(const TrainPlan& plan, const std::v
   return groups;
 }
 
-std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const std::vector<Integer>& sizes,
+std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const ModelArguments& arguments,
                                     const std::vector<std::string>& inputs, const std::vector<Override>& overrides,
                                     Reporter& reporter) {
-  return TrainReader(program, inputs, reporter, sizes).run(train, overrides);
+  return TrainReader(program, inputs, reporter, arguments).run(train, overrides);
 }
 
 }  // namespace descent::frontend

@@ -18,8 +18,9 @@ struct OptimizerGroup {
 
 struct TrainPlan {
   TrainBlock block;
-  std::vector<OptimizerGroup> groups;            // the last that matches a parameter is the parameter's
-  std::optional<Elaborator::Optimization> clip;  // what becomes of every gradient first
+  std::vector<OptimizerGroup> groups;               // the last that matches a parameter is the parameter's
+  std::optional<Elaborator::Optimization> clip;     // what becomes of every gradient first
+  std::optional<Elaborator::Optimization> average;  // what is kept of every parameter beside what is trained
   std::vector<Rate> rates;
 };
 
@@ -28,11 +29,11 @@ struct TrainPlan {
 std::vector<const OptimizerGroup*> groups_of(const TrainPlan& plan, const std::vector<StateInfo>& parameters,
                                              Reporter& reporter);
 
-// The model's sizes: `--set` first, then the train block's arguments, then defaults. Takes the overrides it uses.
-std::vector<Integer> read_sizes(const Program& program, const ast::Train* train, std::vector<Override>& overrides,
-                                Reporter& reporter);
+// The model's arguments: `--set` first, then the train block's arguments, then defaults. Takes the overrides it uses.
+ModelArguments read_arguments(const Program& program, const ast::Train* train, std::vector<Override>& overrides,
+                              Reporter& reporter);
 // `inputs`: of the model. Overrides that are neither setting nor argument are unknown.
-std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const std::vector<Integer>& sizes,
+std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const ModelArguments& arguments,
                                     const std::vector<std::string>& inputs, const std::vector<Override>& overrides,
                                     Reporter& reporter);
 

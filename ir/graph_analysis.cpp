@@ -182,8 +182,10 @@ std::optional<Range> range_of(const Graph& graph, const Sweep& sweep, const Shap
     const bool endless_batch = std::find(reduced.begin(), reduced.end(), Extent::batch()) != reduced.end();
     return endless_batch ? std::nullopt : fitting(0, Wide{count(reduced, 1)} - 1);
   }
-  if (sweep.combiner != Combiner::none) return std::nullopt;
+  const bool picks = sweep.combiner == Combiner::min || sweep.combiner == Combiner::max;
+  if (sweep.combiner != Combiner::none && !picks) return std::nullopt;
   const std::optional<Range> range = scalar_ranges(graph, sweep, loops).back();
+  if (picks) return covers(sweep, shape) ? range : std::nullopt;  // a place without a term has the combiner's zero
   return covers(sweep, shape) ? range : joined(range, Range{0, 1});
 }
 

@@ -56,15 +56,16 @@ bool Ranges::may_run() const {
   return std::all_of(loops_.begin(), loops_.end(), [](const Loop& loop) { return loop.may_run; });
 }
 
-// The last value begin + n·step below end. Where the distance is a multiple of the step it is end - step, where the
-// distance is a number it can be counted; end - 1 always holds.
+// The last value begin + n·step below end. Where the distance is a number it can be counted; else all that is known is
+// that end less a value differs from the distance by a multiple of what divides the step and every term, and is
+// positive.
 Affine Ranges::last_of(const Affine& begin, const Affine& end, std::int64_t step) const {
   const Affine distance = end - begin;
   if (distance.is_constant()) return begin + std::max<std::int64_t>(distance.constant - 1, 0) / step * step;
-  const bool whole =
-      distance.constant % step == 0 && std::all_of(distance.terms.begin(), distance.terms.end(),
-                                                   [&](const Term& term) { return divisor_of(term) % step == 0; });
-  return end - (whole ? step : 1);
+  std::int64_t divisor = step;
+  for (const Term& term : distance.terms) divisor = std::gcd(divisor, divisor_of(term));
+  const std::int64_t rest = (distance.constant % divisor + divisor) % divisor;
+  return end - (rest == 0 ? divisor : rest);
 }
 
 std::int64_t Ranges::low(const Affine& form) const {

@@ -4,6 +4,7 @@
 //   serial i in 0 ..< 64 step 8 { vector j in 0 ..< 8 { … } }                   i + j ≤ 56 + 7
 //   serial i in 0 ..< batch // 8 * 8 step 8 { vector j in 0 ..< 8 { … } }       i + j ≤ batch - 1
 //   serial p in 0 ..< 90 step 32 { serial i in p ..< min(p + 32, 88) step 8 { … } }   i ≤ 80: p and i count by eights
+//   serial p in 0 ..< 90 step 32 { serial i in p ..< min(p + 48, 90) step 16 { … } }  i ≤ 80, ten below the end
 #pragma once
 
 #include <cstdint>

@@ -75,8 +75,9 @@ TempId BodyEmitter::in_range(const Index& index, const Subscript& subscript, Ext
   if (!may_leave(index, extent, last)) return no_temp;
   Bounds bounds = bounds_of(index.offset, last);
   const bool indirect = subscript.through != no_temp;
-  TempId value = k_.index_value(subscript.offset);
-  if (indirect) value = k_.operation(Op::add, {subscript.through, value});
+  const bool is_moved = subscript.offset != Affine{};
+  TempId value = indirect ? subscript.through : k_.index_value(subscript.offset);
+  if (indirect && is_moved) value = k_.operation(Op::add, {value, k_.index_value(subscript.offset)});
   TempId result = no_temp;
   if (indirect || bounds.low < 0) result = k_.operation(Op::greater_equal, {value, k_.literal(0, DType::i32)});
   if (indirect || bounds.high >= extent.size) {

@@ -75,8 +75,8 @@ class ContractionPlan {
       slide();
     } else if (best_.packs) {
       pack();
-    } else if (best_.right && sweep_.guards.empty()) {
-      read_once();
+    } else if (sweep_.guards.empty()) {
+      best_.right ? read_once() : turn_both();
     }
   }
 
@@ -283,6 +283,7 @@ class ContractionPlan {
       if (is_batch(free[a]) || covered(read, moving) > most_patch() / 2) break;
       plan_.inner.insert(plan_.inner.begin(), free[a]);
     }
+    plan_.inner_first = true;
   }
   // The free axes of more than one step besides those of the tile.
   std::vector<AxisId> other_axes() const {
@@ -344,6 +345,22 @@ class ContractionPlan {
     }
   }
 
+  // Both factors step with the vector axis: a product of each of its places with itself. What of them lies along the
+  // terms is turned in registers.
+  void turn_both() {
+    const AxisId inner = plan_.serial.back();
+    const std::vector<ScalarId> reads = reads_of(sweep_.body);
+    const bool some_turn = std::any_of(reads.begin(), reads.end(), [&](ScalarId id) {
+      return lies_along_terms(std::get<Read>(sweep_.body[id].node), best_.vector);
+    });
+    // Of a batch lanes may be left over, which neither factor may read.
+    if (!some_turn || is_batch(best_.vector) || !may_group_terms(1) || extent(inner) < plan_.lanes) return;
+    plan_.packing = Packing{1, 0, extent(plan_.serial[0]), false};
+    plan_.packing->turns = true;
+    plan_.packing->together = plan_.lanes;
+    plan_.vector_tile = plan_.lanes;  // each lane is a stream of its own: no more of them than a vector has
+  }
+
   // Blocks of the reduced axes whose panel leaves half of the first-level cache; then what of the left factor takes
   // half of the second-level one: all terms of some rows, or, when these would be few, a block of terms of more rows.
   void pack() {
@@ -384,7 +401,9 @@ class ContractionPlan {
       return set_row_block(std::min(rows_of_all_terms, machine_.l2_bytes / 8 / (width * element_)));
     }
     set_row_block(rows_of_block);
-    const std::int64_t sums = std::min(machine_.l2_bytes, most_waiting_bytes) / element_ / plan_.row_block;
+    // Of pieces the sums and their totals pass by after every few terms.
+    const std::int64_t most_bytes = piece_of(sweep_, largest_batch_) > 0 ? machine_.l2_bytes / 8 : machine_.l2_bytes;
+    const std::int64_t sums = std::min(most_bytes, most_waiting_bytes) / element_ / plan_.row_block;
     const std::int64_t together = panels_together * width, all = extent(best_.vector);
     plan_.vector_block = even_block(all, sums / together * together, together);
     plan_.panel_block = together;
@@ -408,18 +427,22 @@ class ContractionPlan {
     const bool is_batch = sweep_.axes[static_cast<std::size_t>(*best_.row)].extent.is_batch();
     plan_.row_block = all % blocks == 0 && !is_batch ? all / blocks : even_block(all, most, best_.rows);
   }
-  // Is the factor a tensor that is read element by element along the innermost reduced axis, in strides along the axis
-  // of its tiles, and may that axis be cut at multiples of a vector's elements?
+  // Is the factor a tensor that lies along the terms, and may these be cut at multiples of a vector's elements?
   bool lies_along_terms(std::size_t factor, AxisId tiled, std::int64_t blocks) const {
     const Read* read = std::get_if<Read>(&sweep_.body[factors_[factor]].node);
-    const AxisId inner = plan_.serial.back();
-    if (!read || read->otherwise || !is_strided(*read, tiled)) return false;
+    return read && lies_along_terms(*read, tiled) && may_group_terms(blocks);
+  }
+  // Is it read element by element along the innermost reduced axis, in strides along the axis of its tiles?
+  bool lies_along_terms(const Read& read, AxisId tiled) const {
+    if (read.otherwise || !is_strided(read, tiled)) return false;
     const bool is_direct =
-        std::all_of(read->at.begin(), read->at.end(), [](const Index& index) { return index.through == no_scalar; });
-    const bool is_batch = sweep_.axes[static_cast<std::size_t>(inner)].extent.is_batch();
-    return is_direct && stride_of(read->at, graph_.type(read->tensor).shape, inner) == Stride::one &&
-           (!is_batch || (blocks == 1 && piece_of(sweep_, largest_batch_) == 0)) &&
-           (plan_.serial.size() > 1 || piece_of(sweep_, largest_batch_) % plan_.lanes == 0);
+        std::all_of(read.at.begin(), read.at.end(), [](const Index& index) { return index.through == no_scalar; });
+    return is_direct && stride_of(read.at, graph_.type(read.tensor).shape, plan_.serial.back()) == Stride::one;
+  }
+  bool may_group_terms(std::int64_t blocks) const {
+    const std::int64_t piece = piece_of(sweep_, largest_batch_);
+    return (!is_batch(plan_.serial.back()) || (blocks == 1 && piece == 0)) &&
+           (plan_.serial.size() > 1 || piece % plan_.lanes == 0);
   }
   bool has_many_tiles() const { return extent(best_.vector) >= readers_that_pay * best_.vectors * plan_.lanes; }
   // The other factor strides with the terms, and many tiles read it.

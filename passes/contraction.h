@@ -32,8 +32,9 @@ namespace descent {
 // Is the sweep such a sum, added up in one chain?
 bool is_contraction(const Sweep& sweep);
 
-// Sets the vector and row axes (of `candidates`), the tile, the blocks and the packing of a contraction whose result
-// has this shape; `plan` already has its serial axes and its lanes, more than one.
+// Sets the vector and row axes (of `candidates`, no two points of which land on one place), the tile, the blocks and
+// the packing of a contraction whose result has this shape; `plan` already has its serial axes and its lanes, more than
+// one.
 void plan_contraction(const Sweep& sweep, const Graph& graph, const Shape& result,
                       const std::vector<AxisId>& candidates, const Machine& machine, std::int64_t largest_batch,
                       const Layouts& layouts, Schedule& plan);

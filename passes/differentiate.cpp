@@ -11,8 +11,8 @@
 namespace descent {
 namespace {
 
-// The body of a scan with its carried values, as they were at the start of each turn, among its yields, so that a
-// reverse can recompute any turn; scans inside likewise.
+// The body of a scan with its carried values, as they were at the start of each turn, and its kept_values among its
+// yields, so that a reverse can recompute the rest of any turn; scans inside likewise.
 Graph taped(const Graph& body, std::size_t carried);
 
 Scan taped(const Scan& scan) {
@@ -39,10 +39,7 @@ void copy_taped(GraphBuilder& builder, const Graph& from, NodeId id, std::vector
   Scan copy = taped(*scan);
   for (ValueId& value : copy.initial) value = copy_of(to, value);
   for (ValueId& value : copy.captured) value = copy_of(to, value);
-  std::vector<ValueId> results = builder.add(copy, result_types(copy), scan->axis.name, node.origin);
-  for (std::size_t i = 0; i < node.results.size(); ++i) {
-    to[static_cast<std::size_t>(node.results[i])] = results[i];
-  }
+  add_scan(builder, copy, result_types(copy), from, node, node.results, to);
 }
 
 Graph taped(const Graph& body, std::size_t carried) {
@@ -54,6 +51,7 @@ Graph taped(const Graph& body, std::size_t carried) {
   for (std::size_t i = 0; i < carried; ++i) {
     builder.output(Output::Kind::output, "tape." + std::to_string(i), copy_of(to, inputs[i]));
   }
+  for (ValueId value : kept_values(builder.graph())) builder.output(Output::Kind::output, "kept", value);
   return std::move(builder).finish();
 }
 

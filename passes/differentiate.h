@@ -11,7 +11,7 @@
 // value receives leaves the loop as one sweep with the loop index among its axes. The result contains no gradient
 // node and consists of the same nodes, so a gradient of a gradient is one more turn of the same loop.
 // Sources: Griewank & Walther, Evaluating Derivatives (2008), ch. 3 (reverse mode) and ch. 12 (checkpoints: here every
-// carried value of a scan is kept, and the body recomputed from it).
+// carried value of a scan is kept and what a turn added up of many terms, and the rest of the body recomputed).
 #pragma once
 
 #include "ir/graph.h"

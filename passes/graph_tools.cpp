@@ -10,6 +10,17 @@ Sweep renamed(const Sweep& sweep, const std::vector<ValueId>& to) {
   return result;
 }
 
+void add_scan(GraphBuilder& builder, Scan scan, std::vector<TensorType> types, const Graph& from, const Node& node,
+              const std::vector<ValueId>& kept, std::vector<ValueId>& to) {
+  const std::size_t known = builder.graph().values.size();
+  const std::string axis = scan.axis.name;
+  const std::vector<ValueId> results = builder.add(std::move(scan), std::move(types), axis, node.origin);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (static_cast<std::size_t>(results[i]) >= known) builder.rename(results[i], from.value(kept[i]).name);
+    to[static_cast<std::size_t>(kept[i])] = results[i];
+  }
+}
+
 Graph rebuild(const Graph& graph, const NodeRewrite& rewrite) {
   GraphBuilder builder(graph.name);
   std::vector<ValueId> to(graph.values.size(), -1);
@@ -26,8 +37,7 @@ Graph rebuild(const Graph& graph, const NodeRewrite& rewrite) {
     for (ValueId& value : copy.captured) value = copy_of(to, value);
     std::vector<TensorType> types;
     for (ValueId result : node.results) types.push_back(graph.type(result));
-    std::vector<ValueId> results = builder.add(copy, types, graph.value(node.results[0]).name, node.origin);
-    for (std::size_t i = 0; i < results.size(); ++i) to[static_cast<std::size_t>(node.results[i])] = results[i];
+    add_scan(builder, copy, types, graph, node, node.results, to);
   }
   for (const Output& output : graph.outputs) builder.output(output.kind, output.name, copy_of(to, output.value));
   return std::move(builder).finish();

@@ -14,6 +14,11 @@ using NodeRewrite =
 Model rebuild(const Model& model, const NodeRewrite& rewrite);
 Graph rebuild(const Graph& graph, const NodeRewrite& rewrite);
 
+// Adds what becomes of a scan: its results are the `kept` ones of `node`, in order, and keep their names; any more are
+// called like its axis.
+void add_scan(GraphBuilder& builder, Scan scan, std::vector<TensorType> types, const Graph& from, const Node& node,
+              const std::vector<ValueId>& kept, std::vector<ValueId>& to);
+
 // The sweep reading the values where they went.
 Sweep renamed(const Sweep& sweep, const std::vector<ValueId>& to);
 

@@ -222,7 +222,16 @@ class ModelLowering {
     return true;  // the old value is never read
   }
 
-  // Updates that could not be made in place: what is itself an old state is set aside first, then all are copied.
+  // Does another value take the place of the one that lives in this state?
+  bool is_overwritten(const Graph& graph, ValueId value, loop::BufferId state) const {
+    return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+      const Update* update = std::get_if<Update>(&node.op);
+      return update && states_.at(update->state) == state && update->value != value;
+    });
+  }
+
+  // Updates that could not be made in place: what lives in a state that changes is set aside first, then all are
+  // copied.
   void write_states(Frame& frame) {
     std::vector<std::pair<ValueId, Home>> copies;
     for (const Node& node : frame.graph->nodes) {
@@ -230,10 +239,9 @@ class ModelLowering {
       if (!update) continue;
       ValueId value = update->value;
       Home target{states_.at(update->state), {}};
-      if (buffer(frame.homes.at(value).buffer).storage == Buffer::Storage::state &&
-          frame.homes.at(value).buffer != target.buffer) {
-        set_aside(frame, value);
-      }
+      const BufferId home = frame.homes.at(value).buffer;
+      const bool is_state = buffer(home).storage == Buffer::Storage::state;
+      if (is_state && home != target.buffer && is_overwritten(*frame.graph, value, home)) set_aside(frame, value);
       copies.push_back({value, target});
     }
     for (const auto& [value, target] : copies) copy(frame, value, target, "update");

@@ -66,16 +66,19 @@ class RandomLowering {
 
   // The element's number in row-major order, by actual extents.
   TempId position(const Shape& shape, const std::vector<Affine>& at) {
-    TempId number = word(0);
+    TempId number = loop::no_temp;
     for (std::size_t d = 0; d < shape.size(); ++d) {
-      if (d > 0) {
-        TempId size = shape[d].is_batch() ? k_.operation(Op::to_u32, {k_.batch_value()})
-                                          : word(static_cast<double>(shape[d].size));
-        number = apply(Op::mul, number, size);
+      if (shape[d] == Extent{1}) continue;
+      const TempId place = k_.operation(Op::to_u32, {k_.index_value(at[d])});
+      if (number == loop::no_temp) {
+        number = place;
+        continue;
       }
-      number = apply(Op::add, number, k_.operation(Op::to_u32, {k_.index_value(at[d])}));
+      const TempId size =
+          shape[d].is_batch() ? k_.operation(Op::to_u32, {k_.batch_value()}) : word(static_cast<double>(shape[d].size));
+      number = apply(Op::add, apply(Op::mul, number, size), place);
     }
-    return number;
+    return number == loop::no_temp ? word(0) : number;
   }
 
   // The bits of an i32: saturation would lose the negative ones, so they are taken by halves.

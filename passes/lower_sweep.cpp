@@ -429,6 +429,8 @@ class SweepLowering : SweepKernel {
     const bool has_vectors = plan_.lanes > 1;  // without them blocks of sixteen gain nothing
     if (has_vectors && (last == 0 || (!inner.is_batch() && inner.size % lane_count == 0))) {
       serial_loops(0, last, start, [&] { whole_lanes(partial, last, start); });
+    } else if (has_vectors && fills_lanes_in_rows(last)) {
+      serial_loops(0, last - 1, start, [&] { rows_of_lanes(partial, last); });
     } else {
       serial_loops(0, last + 1, start, [&] { one_lane(partial, start); });
     }
@@ -459,6 +461,29 @@ class SweepLowering : SweepKernel {
       std::int64_t count = extent.is_batch() ? lane_count : extent.size % lane_count;
       each_lane(count, [&](auto lane, auto at) { join_lane(Affine::axis(base), lane, at, extent.is_batch()); });
     });
+  }
+
+  // Do whole turns of the axis before the innermost one fill sixteen lanes, each a part of them?
+  bool fills_lanes_in_rows(std::size_t last) const {
+    if (last < 2) return false;  // a piece may end anywhere in the outermost axis
+    const Extent inner = axis(plan_.serial[last]).extent, outer = axis(plan_.serial[last - 1]).extent;
+    return !inner.is_batch() && !outer.is_batch() && lane_count % inner.size == 0 &&
+           outer.size % (lane_count / inner.size) == 0;
+  }
+  void rows_of_lanes(ArrayId partial, std::size_t last) {
+    const AxisId inner = plan_.serial[last], outer = plan_.serial[last - 1];
+    const std::int64_t size = axis(inner).extent.size, rows = lane_count / size;
+    k_.loop(LoopKind::serial, axis(outer).name, Bound::of(0), {Bound::of(axis(outer).extent)}, rows,
+            [&](VariableId base) {
+              k_.loop(LoopKind::unrolled, axis(outer).name, Bound::of(rows), [&](VariableId row) {
+                place(outer) = Affine::axis(base) + Affine::axis(row);
+                each_lane(size, [&](const Affine& lane, const auto& at) {
+                  place(inner) = lane;
+                  const std::vector<Subscript> where = in_lane(Affine::axis(row) * size + lane, at);
+                  k_.store(partial, where, join(k_.load(partial, where)));
+                });
+              });
+            });
   }
 
   // Any box: the lane is the term's number in its piece, modulo sixteen.
@@ -549,15 +574,15 @@ class SweepLowering : SweepKernel {
     LoopKind kind = d == 0 ? LoopKind::parallel : LoopKind::serial;
     const bool innermost = d + 1 == shape.size() && plan_.lanes > 1;
     for (const Blocks& blocks : blocks_of(shape[d], innermost ? plan_.lanes : 1)) {
-      k_.loop(kind, "at", blocks.begin, {blocks.end}, blocks.size, [&](VariableId base) {
+      each_block(k_, kind, "at", blocks, [&](const Affine& base) {
         auto store = [&](const Affine& form) {
           at.push_back(form);
           fill_from(d + 1, at);
           at.pop_back();
         };
-        if (blocks.size == 1) return store(Affine::axis(base));
+        if (blocks.size == 1) return store(base);
         k_.loop(LoopKind::vector, "lane", Bound::of(blocks.size),
-                [&](VariableId lane) { store(Affine::axis(base) + Affine::axis(lane)); });
+                [&](VariableId lane) { store(base + Affine::axis(lane)); });
       });
     }
   }

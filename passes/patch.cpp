@@ -102,10 +102,10 @@ void Patch::fill(double value) {
     if (dimensions_[d].size == 1) return inside(Affine{});
     const bool is_last = d + 1 == dimensions_.size();
     for (const Blocks& blocks : blocks_of(Extent{dimensions_[d].size}, is_last ? lanes_ : 1)) {
-      k_.loop(LoopKind::serial, "at", blocks.begin, {blocks.end}, blocks.size, [&](VariableId first) {
-        if (blocks.size == 1) return inside(Affine::axis(first));
+      each_block(k_, LoopKind::serial, "at", blocks, [&](const Affine& first) {
+        if (blocks.size == 1) return inside(first);
         k_.loop(LoopKind::vector, "lane", Bound::of(blocks.size),
-                [&](VariableId lane) { inside(Affine::axis(first) + Affine::axis(lane)); });
+                [&](VariableId lane) { inside(first + Affine::axis(lane)); });
       });
     }
   };
@@ -138,15 +138,11 @@ void Patch::copy_line(std::vector<Affine>& at, TempId guard) {
   for (std::int64_t width = lanes_; begin < dimension.high(); width = (width + 1) / 2) {
     const std::int64_t end = begin + (dimension.high() - begin) / width * width;
     if (end == begin) continue;
-    if (width == 1 && end - begin == 1) {
-      element(Affine::of(begin));
-    } else {
-      k_.loop(LoopKind::serial, "at", Bound::of(begin), {Bound::of(end)}, width, [&](VariableId first) {
-        if (width == 1) return element(Affine::axis(first));
-        k_.loop(LoopKind::vector, "lane", Bound::of(width),
-                [&](VariableId lane) { element(Affine::axis(first) + Affine::axis(lane)); });
-      });
-    }
+    each_block(k_, LoopKind::serial, "at", {Bound::of(begin), Bound::of(end), width, false}, [&](const Affine& first) {
+      if (width == 1) return element(first);
+      k_.loop(LoopKind::vector, "lane", Bound::of(width),
+              [&](VariableId lane) { element(first + Affine::axis(lane)); });
+    });
     begin = end;
   }
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "passes/advance.h"
 #include "passes/differentiate.h"
 #include "passes/gather.h"
 #include "passes/graph_tools.h"
@@ -32,6 +33,8 @@ constexpr std::array passes{
     Pass{"tidy", "simplify once more: what differentiation left behind", tidy, gathered},
     // From logical extents alone; from here on no pass may change a bit.
     Pass{"order", "the order of every reduction, products joined to sums", order, ordered},
+    // Behind the order, so that it has the very bits of `predict`.
+    Pass{"advance", "the entry that goes on by one place, where `predict` carries what came before", advance, ordered},
 };
 
 std::optional<Diagnostic> why_too_large(const Model& model, const std::string& when) {

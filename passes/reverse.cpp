@@ -9,11 +9,16 @@
 namespace descent {
 namespace {
 
-std::vector<bool> dependents(const Graph& graph, const std::vector<ValueId>& sources) {
+std::vector<bool> dependents(const Graph& graph, const std::vector<ValueId>& sources,
+                             const std::map<ValueId, ValueId>& stand_ins) {
   std::vector<bool> depends(graph.values.size(), false);
   for (ValueId source : sources) depends[static_cast<std::size_t>(source)] = true;
   for (const Node& node : graph.nodes) {
     std::vector<ValueId> operands = operands_of(node);
+    if (const auto found = node.results.empty() ? stand_ins.end() : stand_ins.find(node.results[0]);
+        found != stand_ins.end()) {
+      operands = {found->second};
+    }
     bool reached = std::any_of(operands.begin(), operands.end(),
                                [&](ValueId operand) { return depends[static_cast<std::size_t>(operand)]; });
     if (!reached) continue;
@@ -62,11 +67,33 @@ TensorType stacked(TensorType type, Extent extent) {
   return type;
 }
 
-Reverse::Reverse(GraphBuilder& builder, std::vector<ValueId> sources, bool tape)
+std::vector<ValueId> kept_values(const Graph& body) {
+  constexpr std::int64_t least_terms = 16;
+  std::vector<ValueId> kept;
+  for (const Node& node : body.nodes) {
+    const Sweep* sweep = std::get_if<Sweep>(&node.op);
+    if (!sweep || sweep->combiner == Combiner::none) continue;
+    std::int64_t terms = 1;
+    for (AxisId axis : reduced_axes(*sweep)) {
+      const Extent extent = sweep->axes[static_cast<std::size_t>(axis)].extent;
+      terms = std::min(least_terms, terms * (extent.is_batch() ? least_terms : std::min(extent.size, least_terms)));
+    }
+    if (terms == least_terms) kept.push_back(node.results[0]);
+  }
+  return kept;
+}
+
+Reverse::Reverse(GraphBuilder& builder, std::vector<ValueId> sources, bool tape, std::map<ValueId, ValueId> stand_ins)
     : builder_(builder),
       end_(builder.graph().nodes.size()),
       tape_(tape),
-      active_(dependents(builder.graph(), sources)) {}
+      stand_ins_(std::move(stand_ins)),
+      active_(dependents(builder.graph(), sources, stand_ins_)) {}
+
+ValueId Reverse::computed(ValueId value) const {
+  const auto found = stand_ins_.find(value);
+  return found == stand_ins_.end() ? value : found->second;
+}
 
 void Reverse::hold_back(const std::vector<ValueId>& values) {
   for (ValueId value : values) held_back_[value] = true;
@@ -77,6 +104,7 @@ bool Reverse::active(ValueId value) const {
 }
 
 void Reverse::seed(ValueId value, ValueId adjoint) {
+  value = computed(value);
   if (held_back_.count(value)) {
     contribute(value, slice_of(builder_.graph(), adjoint, {}));
   } else {
@@ -85,6 +113,7 @@ void Reverse::seed(ValueId value, ValueId adjoint) {
 }
 
 std::optional<ValueId> Reverse::contribute(ValueId target, Sweep sweep) {
+  target = computed(target);
   if (held_back_.count(target)) {
     held_.push_back({target, std::move(sweep)});
     return std::nullopt;
@@ -98,6 +127,7 @@ std::optional<ValueId> Reverse::contribute(ValueId target, Sweep sweep) {
 }
 
 std::optional<ValueId> Reverse::adjoint(ValueId value) {
+  value = computed(value);
   auto found = contributions_.find(value);
   if (found == contributions_.end()) return std::nullopt;
   std::vector<ValueId>& parts = found->second;

@@ -14,7 +14,8 @@ class Reverse {
  public:
   // Walks over the nodes that `builder` holds now and appends the adjoints' nodes to it. Only what depends on a source
   // is walked. `tape`: scans that the walk itself makes keep their carried values, for a further differentiation.
-  Reverse(GraphBuilder& builder, std::vector<ValueId> sources, bool tape);
+  // `stand_ins`: values known from elsewhere, each with the earlier one that it equals; what reaches it reaches that.
+  Reverse(GraphBuilder& builder, std::vector<ValueId> sources, bool tape, std::map<ValueId, ValueId> stand_ins = {});
 
   // Contributions to these values are not made into nodes but kept (a scan's captured values: they leave the loop).
   void hold_back(const std::vector<ValueId>& values);
@@ -32,6 +33,7 @@ class Reverse {
 
  private:
   bool active(ValueId value) const;
+  ValueId computed(ValueId value) const;
   // The value that was made of it; nothing when it is held back.
   std::optional<ValueId> contribute(ValueId target, Sweep sweep);
   const TensorType& type_of(ValueId value) const { return builder_.type(value); }
@@ -45,11 +47,16 @@ class Reverse {
   GraphBuilder& builder_;
   std::size_t end_;  // nodes before this one are walked
   bool tape_;
+  std::map<ValueId, ValueId> stand_ins_;
   std::vector<bool> active_;  // by value: float and depends on a source
   std::map<ValueId, std::vector<ValueId>> contributions_;
   std::map<ValueId, bool> held_back_;
   std::vector<Held> held_;
 };
+
+// What a scan keeps of every turn beside its carried values, for its reverse: all that adds up many terms. The rest
+// costs less to compute again than to fetch.
+std::vector<ValueId> kept_values(const Graph& body);
 
 // The type of a yield stacked along a scan's axis.
 TensorType stacked(TensorType type, Extent extent);

@@ -1,16 +1,17 @@
 // The reverse of a scan is a scan that runs the other way.
 //
-//   %last, %ys, %tape = scan t < T carry (%h = %h0) over (%x, %w) { … next %h2  yield %y, %h }
+//   %last, %ys, %tape, %kept = scan t < T carry (%h = %h0) over (%x, %w) { … next %h2  yield %y, %h, %sum }
 // →
-//   %d_h0, %stack… = scan t < T reversed carry (%d_h = %d_last) over (%tape, %x, %w, %d_ys) {
-//     %h = %tape[t];  the body's nodes again;  their adjoints from %d_h and %d_ys[t];  next: the adjoint of %h
-//     yield: the values that the adjoints of %x and %w are made of
+//   %d_h0, %stack… = scan t < T reversed carry (%d_h = %d_last) over (%tape, %kept, %x, %w, %d_ys) {
+//     %h = %tape[t]; %sum = %kept[t];  the body's other nodes again;  their adjoints from %d_h and %d_ys[t];  next: the
+//     adjoint of %h yield: the values that the adjoints of %x and %w are made of
 //   }
 //   %d_w = sweep [t < T, b < batch, i < n, j < m] sum at [i, j] { %stack1[t, b, i] * %stack2[t, b, j] }
 //
 // What a captured value receives is not added up turn by turn: the sweep that makes it leaves the loop and takes the
 // loop index among its own axes.
 #include <algorithm>
+#include <map>
 
 #include "passes/graph_tools.h"
 #include "passes/reverse.h"
@@ -27,7 +28,13 @@ struct Outside {
 class ScanReversal {
  public:
   ScanReversal(GraphBuilder& outer, const Scan& scan, const std::vector<ValueId>& results, bool tape)
-      : outer_(outer), scan_(scan), body_(*scan.body), results_(results), tape_(tape), inner_("reverse") {}
+      : outer_(outer),
+        scan_(scan),
+        body_(*scan.body),
+        results_(results),
+        tape_(tape),
+        kept_(kept_values(body_)),
+        inner_("reverse") {}
 
   // `adjoints[i]`: of the scan's i-th result, -1 where nothing reached it.
   void build(const std::vector<ValueId>& adjoints, const std::vector<bool>& active_captured) {
@@ -67,7 +74,7 @@ class ScanReversal {
       starts_.push_back(last >= 0 ? last : zero_like(outer_, value.type));
     }
     to_.assign(body_.values.size(), -1);
-    std::size_t tape = results_.size() - carried_count();
+    const std::size_t tape = results_.size() - kept_.size() - carried_count();
     for (std::size_t i = 0; i < carried_count(); ++i) {
       const std::string& name = body_.value(inputs_[i]).name;
       to_[static_cast<std::size_t>(inputs_[i])] = at_turn(capture("tape", results_[tape + i]), name);
@@ -82,12 +89,23 @@ class ScanReversal {
     }
   }
 
+  // The nodes of kept values too, for their adjoints' sake; but what is read is what was kept.
   void recompute() {
     for (NodeId id = 0; id < static_cast<NodeId>(body_.nodes.size()); ++id) {
-      if (!std::holds_alternative<Input>(body_.nodes[static_cast<std::size_t>(id)].op)) {
-        copy_node(inner_, body_, id, to_);
-      }
+      const Node& node = body_.nodes[static_cast<std::size_t>(id)];
+      if (std::holds_alternative<Input>(node.op)) continue;
+      copy_node(inner_, body_, id, to_);
+      if (!node.results.empty()) show_kept(node.results[0]);
     }
+  }
+  void show_kept(ValueId value) {
+    const auto found = std::find(kept_.begin(), kept_.end(), value);
+    if (found == kept_.end()) return;
+    const ValueId stack = results_[results_.size() - static_cast<std::size_t>(kept_.end() - found)];
+    ValueId& copy = to_[static_cast<std::size_t>(value)];
+    const ValueId shown = at_turn(capture("kept", stack), body_.value(value).name);
+    stand_ins_[shown] = copy;
+    copy = shown;
   }
 
   void reverse(const std::vector<bool>& active_captured) {
@@ -97,7 +115,7 @@ class ScanReversal {
       if (active_captured[k]) held.push_back(copy_of(to_, inputs_[carried_count() + k]));
     }
     sources.insert(sources.end(), held.begin(), held.end());
-    Reverse walk(inner_, sources, tape_);
+    Reverse walk(inner_, sources, tape_, stand_ins_);
     walk.hold_back(held);
     for (auto [i, adjoint] : carried_) walk.seed(copy_of(to_, body_.outputs[i].value), adjoint);
     for (auto [value, adjoint] : yields_) walk.seed(copy_of(to_, value), adjoint);
@@ -113,6 +131,7 @@ class ScanReversal {
       for (auto [i, adjoint] : carried_) {
         inner_.output(Output::Kind::output, "tape." + std::to_string(i), adjoint);
       }
+      for (ValueId value : kept_values(inner_.graph())) inner_.output(Output::Kind::output, "kept", value);
     }
   }
 
@@ -189,6 +208,7 @@ class ScanReversal {
   const Graph& body_;
   const std::vector<ValueId>& results_;
   bool tape_;
+  std::vector<ValueId> kept_;  // of body_; their stacks are the scan's last results
   GraphBuilder inner_;
   std::vector<ValueId> inputs_;                           // of body_
   std::vector<ValueId> to_;                               // body_'s values in inner_
@@ -196,6 +216,7 @@ class ScanReversal {
   std::vector<ValueId> starts_;                           // outside, what each of carried_ starts with
   std::vector<std::pair<ValueId, ValueId>> captures_;     // inner_ input, outside value
   std::vector<std::pair<ValueId, ValueId>> yields_;       // value of body_, its adjoint in inner_
+  std::map<ValueId, ValueId> stand_ins_;                  // of inner_: kept values, and the nodes that make them
   std::vector<ValueId> stacked_;                          // values of inner_ that are yielded
   std::vector<ValueId> stacks_;                           // their stacks outside
   std::vector<Reverse::Held> held_;

@@ -156,7 +156,7 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& resu
 
   plan.lanes = lanes <= 1 ? 1 : std::max(1, lanes * 4 / widest_element(sweep, graph, result.dtype));
   if (plan.lanes > 1 && is_contraction(sweep)) {
-    plan_contraction(sweep, graph, result.shape, candidates, machine, largest_batch, layouts, plan);
+    plan_contraction(sweep, graph, result.shape, plan.free, machine, largest_batch, layouts, plan);
   } else if (plan.lanes > 1 && layouts.result > 0 && runs_by_panels(sweep, candidates)) {
     plan.vector = sweep.landing.back().offset.terms[0].axis;
     plan.row = sweep.landing[sweep.landing.size() - 2].offset.terms[0].axis;
@@ -199,7 +199,8 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
                 schedule.row_block,
                 schedule.vector_block,
                 schedule.panel_block,
-                schedule.masks_rest};
+                schedule.masks_rest,
+                schedule.inner_first};
   for (AxisId axis : schedule.free) {
     if (!dimension[static_cast<std::size_t>(axis)]) return std::nullopt;
     tiling.free.push_back(*dimension[static_cast<std::size_t>(axis)]);
@@ -239,6 +240,7 @@ std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, con
   schedule.vector_block = tiling.vector_block;
   schedule.panel_block = tiling.panel_block;
   schedule.masks_rest = tiling.masks_rest;
+  schedule.inner_first = tiling.inner_first;
   return schedule;
 }
 

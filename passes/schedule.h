@@ -49,6 +49,7 @@ struct Schedule {
                                   // whole tiles; 0: all
   std::int64_t panel_block = 0;   // elements of `vector` whose panels are copied together, in whole tiles; 0: one tile
   bool masks_rest = false;        // what fills no tile of `vector` runs in masked lanes, else in narrower tiles
+  bool inner_first = false;       // the inner axes stand around the tiles of `vector` too: lines are written in order
   std::optional<Packing> packing;
   bool scatters = false;
   std::optional<Unrolled> unrolled;  // every point spelled out, of a whole loop; of the rest only free and serial count
@@ -61,7 +62,7 @@ struct Tiling {
   std::optional<std::size_t> vector, row;
   int lanes = 1;
   std::int64_t vector_tile = 1, row_tile = 1, row_block = 0, vector_block = 0, panel_block = 0;
-  bool masks_rest = false;
+  bool masks_rest = false, inner_first = false;
 };
 // Of a result of this shape; nothing when some axis does not have a dimension to itself.
 std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, const Shape& shape);

@@ -1,6 +1,8 @@
 #include "passes/simplify.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "ir/match.h"
 #include "passes/graph_tools.h"
@@ -166,69 +168,91 @@ void simplify_node(GraphBuilder& builder, const Graph& graph, NodeId id, const W
 // -- dead code
 // ---------------------------------------------------------------------------------------------------------
 
-std::vector<bool> live_nodes(const Graph& graph) {
-  std::vector<bool> wanted(graph.values.size(), false), live(graph.nodes.size(), false);
-  for (const Output& output : graph.outputs) wanted[static_cast<std::size_t>(output.value)] = true;
-  for (std::size_t n = graph.nodes.size(); n-- > 0;) {
-    const Node& node = graph.nodes[n];
-    // Inputs stay: they are the entry's signature, or a scan body's.
-    live[n] = std::holds_alternative<Update>(node.op) || std::holds_alternative<Input>(node.op) ||
-              std::any_of(node.results.begin(), node.results.end(),
-                          [&](ValueId result) { return wanted[static_cast<std::size_t>(result)]; });
-    if (!live[n]) continue;
-    for (ValueId operand : operands_of(node)) wanted[static_cast<std::size_t>(operand)] = true;
-  }
-  return live;
-}
+Graph without_dead_nodes(const Graph& graph);
 
-// The scan without the yields that `used` does not name; its carried values and captures stay.
-Scan without_yields(const Scan& scan, const std::vector<bool>& used) {
-  Graph body = *scan.body;
-  std::vector<Output> outputs;
-  for (std::size_t i = 0; i < body.outputs.size(); ++i) {
-    if (i < scan.initial.size() || used[i]) outputs.push_back(body.outputs[i]);
-  }
-  body.outputs = std::move(outputs);
+// The scan without the yields that `used` does not name, and without captures that nothing reads any more; its carried
+// values stay.
+Scan without_dead_parts(const Scan& scan, const std::vector<bool>& used) {
   Scan result = scan;
+  Graph body = *scan.body;
+  body.outputs.clear();
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    if (i < scan.initial.size() || used[i]) body.outputs.push_back(scan.body->outputs[i]);
+  }
+  body = without_dead_nodes(body);
+  const std::vector<int> uses = count_uses(body);
+  const std::vector<ValueId> inputs = inputs_of(body);
+  std::set<NodeId> dead;
+  result.captured.clear();
+  for (std::size_t k = 0; k < scan.captured.size(); ++k) {
+    const ValueId input = inputs[scan.initial.size() + k];
+    if (uses[static_cast<std::size_t>(input)] > 0) {
+      result.captured.push_back(scan.captured[k]);
+    } else {
+      dead.insert(body.value(input).node);
+    }
+  }
+  if (!dead.empty()) {
+    body = rebuild(body, [&](GraphBuilder& builder, const Graph& from, NodeId id, std::vector<ValueId>& to) {
+      const bool is_dead = &from == &body && dead.count(id) > 0;
+      if (!is_dead) copy_node(builder, from, id, to);
+    });
+  }
   result.body = std::make_shared<const Graph>(std::move(body));
   return result;
 }
 
-Graph without_dead_nodes(const Graph& graph);
+// What is left of a Graph: the nodes that something wants, and what of its scans is wanted.
+struct Live {
+  std::vector<bool> nodes, values;
+  std::map<NodeId, Scan> scans;
+};
 
-void copy_live_scan(GraphBuilder& builder, const Graph& graph, const Node& node, const Scan& scan,
-                    const std::vector<int>& uses, std::vector<ValueId>& to) {
-  std::vector<bool> used;
-  for (ValueId result : node.results) used.push_back(uses[static_cast<std::size_t>(result)] > 0);
-  Scan copy = without_yields(scan, used);
-  copy.body = std::make_shared<const Graph>(without_dead_nodes(*copy.body));
-  for (ValueId& value : copy.initial) value = copy_of(to, value);
-  for (ValueId& value : copy.captured) value = copy_of(to, value);
+Live live_parts(const Graph& graph) {
+  Live live{std::vector<bool>(graph.nodes.size(), false), std::vector<bool>(graph.values.size(), false), {}};
+  const auto is_wanted = [&](ValueId value) { return live.values[static_cast<std::size_t>(value)]; };
+  for (const Output& output : graph.outputs) live.values[static_cast<std::size_t>(output.value)] = true;
+  for (std::size_t n = graph.nodes.size(); n-- > 0;) {
+    Node node = graph.nodes[n];
+    // Inputs stay: they are the entry's signature, or a scan body's.
+    live.nodes[n] = std::holds_alternative<Update>(node.op) || std::holds_alternative<Input>(node.op) ||
+                    std::any_of(node.results.begin(), node.results.end(), is_wanted);
+    if (!live.nodes[n]) continue;
+    if (const Scan* scan = std::get_if<Scan>(&node.op)) {
+      std::vector<bool> used;
+      for (ValueId result : node.results) used.push_back(is_wanted(result));
+      Scan& kept = live.scans.emplace(static_cast<NodeId>(n), without_dead_parts(*scan, used)).first->second;
+      node.op = kept;
+    }
+    for (ValueId operand : operands_of(node)) live.values[static_cast<std::size_t>(operand)] = true;
+  }
+  return live;
+}
+
+void copy_live_scan(GraphBuilder& builder, const Graph& graph, const Node& node, Scan scan, const Live& live,
+                    std::vector<ValueId>& to) {
+  for (ValueId& value : scan.initial) value = copy_of(to, value);
+  for (ValueId& value : scan.captured) value = copy_of(to, value);
   std::vector<TensorType> types;
   std::vector<ValueId> kept;
   for (std::size_t i = 0; i < node.results.size(); ++i) {
-    if (i >= scan.initial.size() && !used[i]) continue;
-    types.push_back(graph.type(node.results[i]));
-    kept.push_back(node.results[i]);
+    const ValueId result = node.results[i];
+    if (i >= scan.initial.size() && !live.values[static_cast<std::size_t>(result)]) continue;
+    types.push_back(graph.type(result));
+    kept.push_back(result);
   }
-  std::vector<ValueId> results = builder.add(copy, types, graph.value(node.results[0]).name, node.origin);
-  for (std::size_t i = 0; i < kept.size(); ++i) to[static_cast<std::size_t>(kept[i])] = results[i];
+  add_scan(builder, scan, types, graph, node, kept, to);
 }
 
 Graph without_dead_nodes(const Graph& graph) {
-  std::vector<bool> live = live_nodes(graph);
-  Graph pruned = graph;  // uses count only what is live
-  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (!live[n]) pruned.nodes[n].op = Input{};
-  }
-  std::vector<int> uses = count_uses(pruned);
+  const Live live = live_parts(graph);
   GraphBuilder builder(graph.name);
   std::vector<ValueId> to(graph.values.size(), -1);
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes.size()); ++id) {
-    if (!live[static_cast<std::size_t>(id)]) continue;
-    const Node& node = graph.nodes[static_cast<std::size_t>(id)];
-    if (const Scan* scan = std::get_if<Scan>(&node.op)) {
-      copy_live_scan(builder, graph, node, *scan, uses, to);
+    if (!live.nodes[static_cast<std::size_t>(id)]) continue;
+    const auto scan = live.scans.find(id);
+    if (scan != live.scans.end()) {
+      copy_live_scan(builder, graph, graph.nodes[static_cast<std::size_t>(id)], scan->second, live, to);
     } else {
       copy_node(builder, graph, id, to);
     }

@@ -37,6 +37,13 @@ std::vector<Blocks> blocks_of(Extent extent, std::int64_t tile) {
   return blocks;
 }
 
+void each_block(loop::KernelBuilder& kernel, LoopKind kind, const std::string& name, const Blocks& blocks,
+                const std::function<void(const Affine& first)>& inside) {
+  if (once(blocks.begin, {blocks.end}, blocks.size)) return inside(blocks.begin.form);
+  kernel.loop(kind, name, blocks.begin, {blocks.end}, blocks.size,
+              [&](VariableId first) { inside(Affine::axis(first)); });
+}
+
 void TileLoops::loop_over(LoopKind kind, AxisId id, const Bound& begin, const std::vector<Bound>& end,
                           std::int64_t step, const Inside& inside) {
   if (once(begin, end, step)) {
@@ -138,6 +145,10 @@ std::vector<Bound> TileLoops::ends(std::int64_t size, const Bound& end) const {
 
 void TileLoops::tiles(const Inside& inside) {
   if (is_one_tile_) return inside();
+  plan_.inner_first ? inner_axes(0, [&] { vector_tiles(inside); }) : vector_tiles(inside);
+}
+
+void TileLoops::vector_tiles(const Inside& inside) {
   vector_size_ = 1;
   if (!plan_.vector) return inside();
   for (const Blocks& blocks : vector_blocks()) {
@@ -155,7 +166,7 @@ void TileLoops::tiles(const Inside& inside) {
 }
 
 void TileLoops::rows(const Inside& inside) {
-  inner_axes(0, [&] { row_tiles(inside); });
+  plan_.inner_first ? row_tiles(inside) : inner_axes(0, [&] { row_tiles(inside); });
 }
 
 void TileLoops::inner_axes(std::size_t depth, const Inside& inside) {

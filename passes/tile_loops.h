@@ -5,7 +5,7 @@
 //     serial b step 64               rows, in blocks (Schedule::row_block)                    ─ blocks()
 //       serial c step 256            the vector axis, in blocks                               ─ columns()
 //         serial j in c … step 16    the vector axis, in tiles                                ─ tiles()
-//           serial k                 inner axes                                               ─ rows()
+//           serial k                 inner axes (or before j: Schedule::inner_first)          ─ rows()
 //           serial r in b … step 4   rows, in tiles
 //             unrolled r_ < 4 { vector j_ < 16 { … } }                                        ─ elements()
 //
@@ -30,6 +30,9 @@ struct Blocks {
 };
 // The axis in blocks of `tile`, then what is left: of a static extent in halves of the tile, of batch one by one.
 std::vector<Blocks> blocks_of(Extent extent, std::int64_t tile);
+// Runs `inside` at the first place of every block; what has one turn is no loop.
+void each_block(loop::KernelBuilder& kernel, loop::LoopKind kind, const std::string& name, const Blocks& blocks,
+                const std::function<void(const Affine& first)>& inside);
 // The extent rounded down to a multiple.
 loop::Bound rounded(Extent extent, std::int64_t multiple);
 
@@ -93,6 +96,7 @@ class TileLoops {
                   const Inside& inside);
   void free_axes(std::size_t depth, const Inside& inside);
   void row_blocks(const Inside& inside);
+  void vector_tiles(const Inside& inside);
   void inner_axes(std::size_t depth, const Inside& inside);
   void row_tiles(const Inside& inside);
   void elements_of_rows(bool is_masked, const Element& inside);

@@ -40,7 +40,7 @@ typedef struct DescentFunction {
   int32_t output_count;
 } DescentFunction;
 
-enum { DESCENT_INIT, DESCENT_STEP, DESCENT_STEPS, DESCENT_EVALUATE, DESCENT_REPORT, DESCENT_PREDICT };
+enum { DESCENT_INIT, DESCENT_STEP, DESCENT_STEPS, DESCENT_EVALUATE, DESCENT_REPORT, DESCENT_PREDICT, DESCENT_ADVANCE };
 
 /* Offsets are from the begin of a trainer's memory, whose first DESCENT_HEAD_BYTES are the runtime's own. */
 enum { DESCENT_HEAD_BYTES = 512 };
@@ -81,6 +81,7 @@ int32_t descent_1_train(DescentTrainer* trainer, int64_t epochs, int64_t rows, c
                         uint32_t* order, double* losses);
 int32_t descent_1_evaluate(DescentTrainer* trainer, int64_t rows, const void* const* inputs, double* metrics);
 int32_t descent_1_predict(DescentTrainer* trainer, int64_t rows, const void* const* inputs, void* const* outputs);
+int32_t descent_1_advance(DescentTrainer* trainer, int64_t rows, const void* const* inputs, void* const* outputs);
 void descent_1_set_total_steps(DescentTrainer* trainer, int64_t steps);
 int64_t descent_1_steps_taken(const DescentTrainer* trainer);
 void descent_1_set_rate(DescentTrainer* trainer, double value, int32_t rate);

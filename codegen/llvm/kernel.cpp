@@ -326,7 +326,7 @@ std::map<loop::TempId, std::vector<Value*>> KernelEmitter::turned_loads(const lo
     const bool is_direct = std::all_of(load->at.begin(), load->at.end(),
                                        [](const loop::Subscript& at) { return at.through == loop::no_temp; });
     const loop::Array& array = kernel_.arrays[static_cast<std::size_t>(load->array)];
-    if (array.role != loop::Array::Role::read || array.panel > 0 || !is_direct) continue;
+    if (array.role != loop::Array::Role::read || !is_direct) continue;
     variable(loop.variable) = {number(loop.begin.form.constant), loop.step, depth_, 1};
     variable(inner->variable) = {number(0), 0, depth_, 1};
     lanes_ = static_cast<int>(trips);
@@ -335,7 +335,7 @@ std::map<loop::TempId, std::vector<Value*>> KernelEmitter::turned_loads(const lo
     variable(inner->variable).lane_step = inner->step;
     lanes_ = static_cast<int>(lanes);
     const Place place = place_of(load->array, load->at);
-    const bool strides = !place.is_uniform() && !place.is_contiguous();
+    const bool strides = !place.is_uniform() && !place.is_contiguous() && place.lane_offsets == nullptr;
     if (is_line && strides) turned[let->temp] = load_turned(builder_, place, static_cast<int>(trips));
     lanes_ = 1;
   }

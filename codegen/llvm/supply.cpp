@@ -207,6 +207,7 @@ llvm::Function* function_for(const llvm::Function& intrinsic) {
 
 bool is_missing(llvm::Intrinsic::ID id, const llvm::TargetMachine& target) {
   const llvm::MCSubtargetInfo& unit = *target.getMCSubtargetInfo();
+  if (target.getTargetTriple().isWasm()) return id == llvm::Intrinsic::fma;
   if (!target.getTargetTriple().isX86()) return false;
   if (id == llvm::Intrinsic::fma) return !unit.checkFeatures("+fma") && !unit.checkFeatures("+fma4");
   if (id == llvm::Intrinsic::floor || id == llvm::Intrinsic::roundeven) return !unit.checkFeatures("+sse4.1");

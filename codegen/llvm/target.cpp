@@ -27,7 +27,8 @@ Diagnostic error(DiagnosticId id, std::string message) { return {id, {}, std::mo
 // Where LLVM has instructions, or calls of its run-time library, for every native operation. Elsewhere it ends the
 // process over one it can't select (rounding to even on armv7 and powerpc).
 bool is_supported(const llvm::Triple& triple) {
-  return triple.getArch() == llvm::Triple::x86_64 || triple.isAArch64() || triple.isRISCV64();
+  return triple.getArch() == llvm::Triple::x86_64 || triple.isAArch64() || triple.isRISCV64() ||
+         triple.getArch() == llvm::Triple::wasm32;
 }
 
 // RISC-V processors go by what they have: "rv64gcv" in place of a name. Without either the machine is what Linux
@@ -49,6 +50,10 @@ Diagnostics describe_riscv(Machine& machine) {
   return {};
 }
 
+// WebAssembly without a name is what browsers and Node have had for years: vectors, and the instructions that copy,
+// fill and convert without a trap.
+constexpr const char* usual_wasm = "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext";
+
 // LLVM reports a processor that it does not know on stderr and goes on; so names are looked up first.
 Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget_of(const Machine& machine) {
   initialize_targets();
@@ -59,7 +64,7 @@ Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget_of(const Machine& machi
   }
   if (const llvm::Triple triple(machine.triple); !is_supported(triple)) {
     return error("unsupported-target", "no code can be made for '" + triple.getArchName().str() +
-                                           "' yet; there is x86_64, aarch64 and riscv64");
+                                           "' yet; there is x86_64, aarch64, riscv64 and wasm32");
   }
   std::unique_ptr<llvm::MCSubtargetInfo> subtarget(target->createMCSubtargetInfo(machine.triple, "", machine.features));
   if (!machine.cpu.empty() && !subtarget->isCPUStringValid(machine.cpu)) {
@@ -94,6 +99,7 @@ void describe_vectors(Machine& machine, const llvm::MCSubtargetInfo& subtarget) 
     if (subtarget.checkFeatures("+v,+zvl256b")) machine.vector_bytes = 32;
     if (subtarget.checkFeatures("+v,+zvl512b")) machine.vector_bytes = 64;
   }
+  if (triple.isWasm() && !subtarget.checkFeatures("+simd128")) machine.vector_bytes = 4;
   if (!triple.isX86()) return;
   if (subtarget.checkFeatures("+avx")) machine.vector_bytes = 32;
   if (subtarget.checkFeatures("+avx512f")) {
@@ -157,6 +163,7 @@ Result<Machine> named_machine(std::string_view triple, std::string_view cpu) {
   if (llvm::Triple(machine.triple).isRISCV64()) {
     if (Diagnostics errors = describe_riscv(machine); !errors.empty()) return errors;
   }
+  if (llvm::Triple(machine.triple).isWasm() && cpu.empty()) machine.features = usual_wasm;
   const Result<std::unique_ptr<llvm::MCSubtargetInfo>> subtarget = subtarget_of(machine);
   if (!subtarget.ok()) return subtarget.errors();
   describe_vectors(machine, **subtarget);
@@ -175,9 +182,11 @@ Result<std::unique_ptr<llvm::TargetMachine>> target_machine(const Machine& machi
   if (llvm::Triple(machine.triple).isRISCV64()) options.MCOptions.ABIName = "lp64d";
   // Paths of the model's file as one text, which assemblers of every age take.
   options.MCOptions.MCUseDwarfDirectory = llvm::MCTargetOptions::DisableDwarfDirectory;
+  // WebAssembly's loaders place a module's parts themselves.
+  const auto relocations = llvm::Triple(machine.triple).isWasm() ? llvm::Reloc::Static : llvm::Reloc::PIC_;
   const auto level = effort == Effort::full ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::None;
-  std::unique_ptr<llvm::TargetMachine> made(target->createTargetMachine(
-      machine.triple, machine.cpu, machine.features, options, llvm::Reloc::PIC_, std::nullopt, level));
+  std::unique_ptr<llvm::TargetMachine> made(target->createTargetMachine(machine.triple, machine.cpu, machine.features,
+                                                                        options, relocations, std::nullopt, level));
   if (made == nullptr) {
     return error("unknown-target", "expected a target that LLVM can compile for, found '" + machine.triple + "'");
   }

@@ -1,6 +1,5 @@
 // Between the caller's dense arrays over all rows and an entry's own, which are laid out for the largest batch.
-#include <string.h>
-
+#include "runtime/core/memory.h"
 #include "runtime/core/trainer.h"
 
 namespace descent::runtime {

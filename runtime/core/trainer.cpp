@@ -1,9 +1,8 @@
 // Runs a compiled model: points its entries at the caller's rows, batch by batch, and joins what they give.
 #include "runtime/core/trainer.h"
 
-#include <string.h>
-
 #include "runtime/core/float_mode.h"
+#include "runtime/core/memory.h"
 #include "runtime/core/shuffle.h"
 
 namespace descent::runtime {
@@ -266,6 +265,24 @@ bool train_around(DescentTrainer& trainer, int64_t epochs, int64_t rows, const v
   return true;
 }
 
+// The outputs for all rows, batch by batch; each batch is read before its outputs are written.
+int32_t give_outputs(DescentTrainer& trainer, const DescentFunction& function, int64_t rows, const void* const* inputs,
+                     void* const* outputs) {
+  const int64_t largest = trainer.model->largest_batch;
+  if (int32_t wrong = check_call(trainer, function, rows, most_rows, inputs)) return wrong;
+  for (int64_t begin = 0; begin < rows; begin += largest) {
+    const Rows batch{rows, begin, rows - begin < largest ? rows - begin : largest, nullptr};
+    point(trainer, function, batch, inputs);
+    run(trainer, function, batch.count, nullptr);
+    for (int32_t i = 0; i < function.output_count; ++i) {
+      const DescentPort& port = function.outputs[i];
+      if (port.which < 0 || outputs[port.which] == nullptr) continue;
+      scatter_rows(port, largest, batch, trainer.at<unsigned char>(port.at), outputs[port.which]);
+    }
+  }
+  return DESCENT_DONE;
+}
+
 }  // namespace
 }  // namespace descent::runtime
 
@@ -385,20 +402,11 @@ int32_t descent_1_evaluate(DescentTrainer* trainer, int64_t rows, const void* co
 }
 
 int32_t descent_1_predict(DescentTrainer* trainer, int64_t rows, const void* const* inputs, void* const* outputs) {
-  const DescentModel& model = *trainer->model;
-  if (int32_t wrong = check_call(*trainer, model.functions[DESCENT_PREDICT], rows, most_rows, inputs)) return wrong;
-  for (int64_t begin = 0; begin < rows; begin += model.largest_batch) {
-    const int64_t left = rows - begin, taken = left < model.largest_batch ? left : model.largest_batch;
-    const Rows batch{rows, begin, taken, nullptr};
-    point(*trainer, model.functions[DESCENT_PREDICT], batch, inputs);
-    run(*trainer, model.functions[DESCENT_PREDICT], taken, nullptr);
-    for (int32_t i = 0; i < model.functions[DESCENT_PREDICT].output_count; ++i) {
-      const DescentPort& port = model.functions[DESCENT_PREDICT].outputs[i];
-      if (port.which < 0 || outputs[port.which] == nullptr) continue;
-      scatter_rows(port, model.largest_batch, batch, trainer->at<unsigned char>(port.at), outputs[port.which]);
-    }
-  }
-  return DESCENT_DONE;
+  return give_outputs(*trainer, trainer->model->functions[DESCENT_PREDICT], rows, inputs, outputs);
+}
+
+int32_t descent_1_advance(DescentTrainer* trainer, int64_t rows, const void* const* inputs, void* const* outputs) {
+  return give_outputs(*trainer, trainer->model->functions[DESCENT_ADVANCE], rows, inputs, outputs);
 }
 
 void descent_1_set_total_steps(DescentTrainer* trainer, int64_t steps) {

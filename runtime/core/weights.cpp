@@ -1,8 +1,7 @@
 // States in and out of a trainer, row-major, and as safetensors: eight bytes of header length, a JSON header, elements.
 // What a file begins with was written by the compiler; what is read may be any other program's, so its header is parsed
 // as it comes, through a small window, and believed only where it says what this model's own would.
-#include <string.h>
-
+#include "runtime/core/memory.h"
 #include "runtime/core/trainer.h"
 
 namespace descent::runtime {

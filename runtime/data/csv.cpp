@@ -3,12 +3,13 @@
 #include "runtime/data/csv.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <unordered_map>
 
+#include "runtime/data/columns.h"
+#include "runtime/data/condition.h"
 #include "runtime/data/file.h"
 #include "runtime/data/records.h"
 
@@ -18,19 +19,6 @@ namespace {
 
 // The largest number of different labels; more means that the column is no label.
 constexpr std::size_t most_classes = 1'000'000;
-
-// A decimal number that fills the whole cell. Finite: `inf` is text and `nan` is missing.
-template <class T>
-std::optional<T> number_in(std::string_view cell) {
-  if (cell.starts_with('+') && !cell.starts_with("+-")) cell.remove_prefix(1);
-  T value{};
-  const auto [end, failed] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-  if (failed != std::errc{} || end != cell.data() + cell.size()) return std::nullopt;
-  if constexpr (std::is_floating_point_v<T>) {
-    if (!std::isfinite(value)) return std::nullopt;
-  }
-  return value;
-}
 
 // Rounded once, from the decimal; what is too small for f32's normal numbers goes through a double.
 std::optional<float> float_in(std::string_view cell) {
@@ -46,12 +34,6 @@ bool is_missing(std::string_view cell) {
 
 bool is_header(const std::vector<std::string>& cells) {
   return std::none_of(cells.begin(), cells.end(), [](const auto& cell) { return number_in<double>(cell).has_value(); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
 }
 
 // -- rows ------------------------------------------------------------------------------------------------------------
@@ -123,67 +105,6 @@ Expected<RowChoice> RowChoice::from(const CsvOptions& options) {
 
 // -- columns ---------------------------------------------------------------------------------------------------------
 
-// What the first line tells about the columns.
-struct Columns {
-  std::vector<std::string> names;  // empty without a header
-  std::int64_t count = 0;
-
-  // "column 2 'age'"
-  std::string describe(std::int64_t column) const {
-    std::string text = "column " + std::to_string(column);
-    return names.empty() ? text : text + " " + quoted(names[static_cast<std::size_t>(column)]);
-  }
-};
-
-std::string names_in_message(const Columns& columns) {
-  if (columns.names.empty()) return "the file has " + std::to_string(columns.count) + " columns and no header";
-  std::string text = "the header has ";
-  const std::size_t shown = std::min<std::size_t>(columns.names.size(), 8);
-  for (std::size_t i = 0; i < shown; ++i) text += (i ? ", " : "") + quoted(columns.names[i]);
-  return columns.names.size() > shown ? text + ", …" : text;
-}
-
-using Message = std::string;
-
-// One number of a column, negative ones from the end.
-std::optional<std::int64_t> column_number(std::string_view text, const Columns& columns) {
-  const auto number = number_in<std::int64_t>(trimmed(text));
-  if (!number) return std::nullopt;
-  return *number < 0 ? *number + columns.count : *number;
-}
-
-// item = name | number | number "..<" number
-std::optional<Message> add_columns(std::string_view item, const Columns& columns, std::vector<std::int64_t>& chosen) {
-  const auto named = std::find(columns.names.begin(), columns.names.end(), item);
-  if (named != columns.names.end()) {
-    if (std::find(named + 1, columns.names.end(), item) != columns.names.end()) {
-      return "column " + quoted(item) + " stands twice in the header: choose it by number";
-    }
-    chosen.push_back(named - columns.names.begin());
-    return std::nullopt;
-  }
-  const std::size_t dots = item.find("..<");
-  const auto begin = column_number(item.substr(0, dots), columns);
-  const auto end = dots == std::string_view::npos ? begin : column_number(item.substr(dots + 3), columns);
-  if (!begin || !end) return "no column " + quoted(item) + ": " + names_in_message(columns);
-  const std::int64_t last = dots == std::string_view::npos ? *end : *end - 1;
-  if (*begin < 0 || *begin > last || last >= columns.count) {
-    return "no column " + quoted(item) + ": expected numbers 0 ..< " + std::to_string(columns.count);
-  }
-  for (std::int64_t column = *begin; column <= last; ++column) chosen.push_back(column);
-  return std::nullopt;
-}
-
-// items = item ("," item)*
-std::optional<Message> parse_columns(std::string_view text, const Columns& columns, std::vector<std::int64_t>& chosen) {
-  while (true) {
-    const std::size_t comma = text.find(',');
-    if (auto problem = add_columns(trimmed(text.substr(0, comma)), columns, chosen)) return problem;
-    if (comma == std::string_view::npos) return std::nullopt;
-    text.remove_prefix(comma + 1);
-  }
-}
-
 std::optional<Message> choose_columns(const CsvOptions& options, const Columns& columns,
                                       std::vector<std::int64_t>& chosen) {
   if (!options.columns.empty() && !options.drop_columns.empty()) return "columns and drop_columns exclude each other";
@@ -209,6 +130,8 @@ std::optional<Error> consume(std::string_view text, const std::string& name, con
                              Consumer& consumer) {
   auto choice = RowChoice::from(options);
   if (!choice) return choice.error();
+  auto condition = Condition::parse(options.where);
+  if (!condition) return condition.error();
   RecordReader reader(text, name, options.separator);
   reader.skip_lines(options.skip);
   Columns columns;
@@ -223,6 +146,7 @@ std::optional<Error> consume(std::string_view text, const std::string& name, con
                           (options.header == CsvOptions::Header::automatic && is_header(record.cells));
       columns.count = static_cast<std::int64_t>(record.cells.size());
       if (header) columns.names = record.cells;
+      if (auto problem = condition->begin(columns)) return Error{name, {}, *problem};
       if (auto problem = consumer.begin(columns)) return Error{name, {}, *problem};
       if (header) continue;
     }
@@ -231,7 +155,8 @@ std::optional<Error> consume(std::string_view text, const std::string& name, con
           name, record.line,
           "expected " + std::to_string(columns.count) + " cells, found " + std::to_string(record.cells.size())};
     }
-    const bool wanted = choice->keeps(rows++);
+    bool wanted = choice->keeps(rows++);
+    if (auto problem = condition->narrow(record.cells, wanted)) return Error{name, record.line, *problem};
     if (auto problem = consumer.take(record, wanted)) return Error{name, record.line, *problem};
   }
   if (rows == 0) return Error{name, {}, "expected a table, found no rows"};
@@ -298,11 +223,7 @@ class Classes {
 
   std::optional<Message> begin(const Columns& columns) {
     columns_ = columns;
-    std::vector<std::int64_t> chosen;
-    if (auto problem = parse_columns(spec_, columns, chosen)) return problem;
-    if (chosen.size() != 1) return "expected one label column, found " + std::to_string(chosen.size());
-    column_ = chosen[0];
-    return std::nullopt;
+    return parse_column(spec_, columns, column_);
   }
 
   std::optional<Message> take(const Record& record, bool wanted) {
@@ -371,7 +292,31 @@ class Classes {
   std::vector<std::int32_t> values_;  // ids
 };
 
+class Cells {
+ public:
+  explicit Cells(const std::string& column) : spec_(column) {}
+
+  std::optional<Message> begin(const Columns& columns) { return parse_column(spec_, columns, column_); }
+  std::optional<Message> take(const Record& record, bool wanted) {
+    if (wanted) texts_.push_back({record.line, record.cells[static_cast<std::size_t>(column_)]});
+    return std::nullopt;
+  }
+  std::vector<Cell> finish() { return std::move(texts_); }
+
+ private:
+  const std::string& spec_;
+  std::int64_t column_ = 0;
+  std::vector<Cell> texts_;
+};
+
 }  // namespace
+
+Expected<std::vector<Cell>> parse_csv_cells(std::string_view text, const std::string& name, const std::string& column,
+                                            const CsvOptions& options) {
+  Cells cells(column);
+  if (auto failed = consume(text, name, options, cells)) return *failed;
+  return cells.finish();
+}
 
 Expected<Table> parse_csv(std::string_view text, const std::string& name, const CsvOptions& options) {
   Numbers numbers(options);

@@ -3,6 +3,7 @@
 //   csv("housing.csv", columns = "rooms, age, 4 ..< 7")     header found by itself, columns by name or number
 //   csv("digits.csv.gz", label = 64)                        classes 0 … n-1
 //   csv("digits.csv.gz", drop_columns = 64, drop_rows = "digits.test.csv")
+//   csv("index.csv", label = "word", where = "split == train")
 #pragma once
 
 #include <optional>
@@ -30,6 +31,8 @@ struct CsvOptions {
   // after the header; the order of the data is kept.
   std::string rows = {};
   std::string drop_rows = {};
+  // Of these only the rows whose cells are so: "split == train and take < 5" (condition.h).
+  std::string where = {};
 };
 
 struct Table {
@@ -50,5 +53,13 @@ Expected<Labels> read_csv_labels(const std::string& path, const std::string& col
                                  const std::vector<std::string>& classes = {});
 Expected<Labels> parse_csv_labels(std::string_view text, const std::string& name, const std::string& column,
                                   const CsvOptions& options = {}, const std::vector<std::string>& classes = {});
+
+// One column as it stands there, each cell with its line.
+struct Cell {
+  std::int64_t line = 0;
+  std::string text;
+};
+Expected<std::vector<Cell>> parse_csv_cells(std::string_view text, const std::string& name, const std::string& column,
+                                            const CsvOptions& options = {});
 
 }  // namespace descent::data

@@ -42,6 +42,7 @@ RowsRef origins_of(const std::vector<Stream>& streams) {
 
 std::int64_t Stream::rows() const {
   if (texts) return texts->count();
+  if (sounds) return sounds->count();
   return tensors.empty() ? 0 : tensors[0].rows->count();
 }
 
@@ -56,6 +57,7 @@ Stream select(const Stream& stream, const std::vector<std::int64_t>& rows) {
     chosen.tensors.push_back({tensor.name, select_rows(tensor.rows, numbers)});
   }
   if (stream.texts) chosen.texts = std::make_shared<Texts>(stream.texts->select(rows));
+  if (stream.sounds) chosen.sounds = select_series(stream.sounds, numbers);
   return chosen;
 }
 
@@ -72,7 +74,9 @@ Expected<Stream> join(const std::vector<Stream>& streams) {
       all.tensors.push_back(tensor);
     }
     if (stream.texts && all.texts) return error("two of the streams to be joined hold text: make tokens of it first");
+    if (stream.sounds && all.sounds) return error("two of the streams to be joined hold sounds: make tensors of them");
     if (stream.texts) all.texts = stream.texts;
+    if (stream.sounds) all.sounds = stream.sounds;
   }
   return all;
 }
@@ -80,7 +84,8 @@ Expected<Stream> join(const std::vector<Stream>& streams) {
 Expected<Stream> append(const std::vector<Stream>& streams, const std::string& origin) {
   Stream all;
   for (const Stream& stream : streams) {
-    if (stream.tensors.size() != streams[0].tensors.size() || !stream.texts != !streams[0].texts) {
+    if (stream.tensors.size() != streams[0].tensors.size() || !stream.texts != !streams[0].texts ||
+        !stream.sounds != !streams[0].sounds) {
       return error("streams to be appended hold different things");
     }
   }
@@ -99,6 +104,13 @@ Expected<Stream> append(const std::vector<Stream>& streams, const std::string& o
     std::vector<const Texts*> texts;
     for (const Stream& stream : streams) texts.push_back(stream.texts.get());
     all.texts = std::make_shared<Texts>(Texts::append(texts));
+  }
+  if (streams[0].sounds) {
+    std::vector<SeriesRef> parts;
+    for (const Stream& stream : streams) parts.push_back(stream.sounds);
+    Expected<SeriesRef> sounds = append_series(std::move(parts));
+    if (!sounds) return sounds.error();
+    all.sounds = std::move(*sounds);
   }
   if (origin.empty()) return all;
   if (find(all, origin)) return error(shown(origin) + " is in the streams already");
@@ -124,26 +136,34 @@ Expected<std::vector<Stream>> split(const Stream& stream, double share, std::opt
 
 Expected<Stream> windows(const Stream& stream, const WindowOptions& options) {
   const StreamTensor* principal = stream.principal();
-  if (!principal || stream.tensors.size() > 1) return error("windows are cut from one tensor without a name");
-  const std::int64_t rows = principal->rows->count();
+  if (stream.texts) return error("windows are cut from tensors and sounds: make tokens of the text first");
+  if (!principal && !(options.inputs.empty() && options.shifted.empty())) {
+    return error("'inputs' and 'shifted' are of a tensor without a name, which is not here");
+  }
+  const std::int64_t rows = stream.rows();
   const std::int64_t reach = options.length + (options.shifted.empty() ? 0 : options.shift);
   if (rows < reach) {
     return error("windows of " + std::to_string(options.length) + " rows need at least " + std::to_string(reach) +
                  " rows, found " + std::to_string(rows));
   }
-  const Shape& shape = principal->rows->shape();
-  Shape row{options.length};
-  row.insert(row.end(), shape.begin(), shape.end());
-  if (!bytes_of(principal->rows->dtype(), row, largest_array)) {
-    return error("a window of " + std::to_string(options.length) + " rows is more than the limit of " +
-                 std::to_string(largest_array) + " bytes");
-  }
   const std::int64_t count = (rows - reach) / options.stride + 1;
-  const auto from = [&](std::int64_t first) {
-    return window_rows(principal->rows, first, options.stride, options.length, count);
-  };
-  Stream result{{{options.inputs, from(0)}}};
-  if (!options.shifted.empty()) result.tensors.push_back({options.shifted, from(options.shift)});
+  Stream result;
+  for (const StreamTensor& tensor : stream.tensors) {
+    Shape row{options.length};
+    row.insert(row.end(), tensor.rows->shape().begin(), tensor.rows->shape().end());
+    if (!bytes_of(tensor.rows->dtype(), row, largest_array)) {
+      return error("a window of " + std::to_string(options.length) + " rows is more than the limit of " +
+                   std::to_string(largest_array) + " bytes");
+    }
+    const auto from = [&](std::int64_t first) {
+      return window_rows(tensor.rows, first, options.stride, options.length, count);
+    };
+    result.tensors.push_back({tensor.name.empty() ? options.inputs : tensor.name, from(0)});
+    if (&tensor == principal && !options.shifted.empty()) {
+      result.tensors.push_back({options.shifted, from(options.shift)});
+    }
+  }
+  if (stream.sounds) result.sounds = window_series(stream.sounds, 0, options.stride, options.length, count);
   return result;
 }
 

@@ -1,12 +1,12 @@
-// Streams: what readers give and transforms take. Tensors by the names of the inputs they feed, and perhaps text that
-// is no tensor yet, all with the same rows.
+// Streams: what readers give and transforms take. Tensors by the names of the inputs they feed, and perhaps text or
+// sounds that are no tensor yet, all with the same rows.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "runtime/data/rows.h"
+#include "runtime/data/series.h"
 #include "runtime/data/text.h"
 
 namespace descent::data {
@@ -19,6 +19,7 @@ struct StreamTensor {
 struct Stream {
   std::vector<StreamTensor> tensors;  // at most one without a name
   TextsRef texts = {};                // or null
+  SeriesRef sounds = {};              // or null
 
   std::int64_t rows() const;
   // The tensor without a name; null when all have one.
@@ -39,8 +40,8 @@ Expected<Stream> append(const std::vector<Stream>& streams, const std::string& o
 // in front. Rows keep their order.
 Expected<std::vector<Stream>> split(const Stream& stream, double share, std::optional<std::uint64_t> seed);
 
-// Runs of `length` rows of the tensor without a name, one every `stride` rows, in one row each. `shifted`: an input
-// that gets the same runs `shift` rows later, so that at every place it holds what follows.
+// Runs of `length` rows, one every `stride` rows, in one row each; sounds end to end. `shifted`: an input that gets, of
+// the tensor without a name, the same runs `shift` rows later, so that at every place it holds what follows.
 struct WindowOptions {
   std::int64_t length = 0, stride = 0, shift = 1;
   std::string inputs = {}, shifted = {};  // empty: no name; none

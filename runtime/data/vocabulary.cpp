@@ -236,11 +236,18 @@ Expected<std::vector<std::int32_t>> Vocabulary::encode(std::string_view text) co
   }
 }
 
-std::string Vocabulary::decode(std::span<const std::int32_t> tokens) const {
+Expected<std::string> Vocabulary::decode(std::span<const std::int32_t> tokens) const {
   std::string text;
   for (const std::int32_t token : tokens) {
+    if (token < 0 || static_cast<std::size_t>(token) >= entries_.size()) {
+      return Error{{},
+                   {},
+                   "token " + std::to_string(token) + " is not among the " + std::to_string(entries_.size()) +
+                       " of the vocabulary"};
+    }
     const std::string& entry = entries_[static_cast<std::size_t>(token)];
-    if (entry == padding || entry == begin || entry == end) continue;
+    if (entry == end) break;
+    if (entry == padding || entry == begin) continue;
     if (options_.unit == TokenOptions::Unit::words && !text.empty()) text += ' ';
     text += entry;
   }

@@ -69,8 +69,9 @@ class Vocabulary {
 
   // Numbers of the text's tokens, unknown ones as <unknown>; without that entry they are an error.
   Expected<std::vector<std::int32_t>> encode(std::string_view text) const;
-  // Words with blanks between them; <padding>, <begin> and <end> left out. Every number has an entry.
-  std::string decode(std::span<const std::int32_t> tokens) const;
+  // What stands before the first <end>: words with blanks between them; <padding> and <begin> left out. A number
+  // without an entry is an error.
+  Expected<std::string> decode(std::span<const std::int32_t> tokens) const;
 
  private:
   std::optional<std::string> add(std::string entry);  // a message when it is there already

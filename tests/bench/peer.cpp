@@ -2,9 +2,15 @@
 //
 //   descent_peer WORKLOAD [--data DIR] [--model FILE]
 //
-// DIR/WORKLOAD.safetensors holds the initial weights (LAYER.w and LAYER.b) and the batches x and y, their number as
+// DIR/WORKLOAD.safetensors holds the initial weights (LAYER.w, LAYER.b, …) and the batches x and y, their number as
 // first axis; FILE is models/WORKLOAD.descent unless given. $THREADS: how many.
+#include <cctype>
 #include <cstring>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "descent/descent.h"
 #include "runtime/data/safetensors.h"
@@ -50,17 +56,36 @@ Arguments parse(int count, char** words) {
   return arguments;
 }
 
-// A parameter is named by binding, function and name, the file's by layer and letter: fc1.linear.weight is fc1.w.
-std::string name_in_file(const std::string& parameter) {
-  const std::string layer = parameter.substr(0, parameter.find('.'));
-  return layer + (parameter.ends_with(".weight") ? ".w" : ".b");
+// Where a parameter lies in the file: bindings and turns joined, functions left out, the parameter itself as a letter.
+// fc1.linear.weight is fc1.w, s0b0.block.bn1.batch_norm2d.scale is s0b0bn1.g, l.0.qkv.linear.bias is l0qkv.b. Nothing
+// for what training fills in, such as running means.
+std::optional<std::string> name_in_file(const std::string& parameter) {
+  static const std::map<std::string, std::string> letters = {
+      {"weight", "w"}, {"table", "w"}, {"bias", "b"}, {"scale", "g"}, {"shift", "b"}, {"enter", "wx"}, {"again", "wh"}};
+  std::vector<std::string> parts;
+  std::stringstream stream(parameter);
+  for (std::string part; std::getline(stream, part, '.');) parts.push_back(part);
+  const auto letter = letters.find(parts.back());
+  if (letter == letters.end()) return {};
+  std::string name;
+  for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
+    const bool is_turn = std::isdigit(static_cast<unsigned char>(parts[i + 1].front())) != 0;
+    name += is_turn ? parts[i] + parts[i + 1] : parts[i];
+  }
+  return name + "." + letter->second;
 }
 
+// Its values in the model's shape, which may split an axis of the file's.
 void set_weights(Trainer& trainer, const data::Tensors& tensors) {
   for (const std::string& name : trainer.parameters()) {
-    const auto found = tensors.arrays.find(name_in_file(name));
-    if (found == tensors.arrays.end()) fail("no '" + name_in_file(name) + "' among the weights, for " + name);
-    expect_none(trainer.set_parameter(name, found->second));
+    const std::optional<std::string> theirs = name_in_file(name);
+    if (!theirs) continue;
+    const auto found = tensors.arrays.find(*theirs);
+    if (found == tensors.arrays.end()) fail("no '" + *theirs + "' among the weights, for " + name);
+    data::Array value = value_of(trainer.parameter(name));
+    if (value.count() != found->second.count()) fail("'" + *theirs + "' has not the size of " + name);
+    value.bytes = found->second.bytes;
+    expect_none(trainer.set_parameter(name, value));
   }
 }
 

@@ -1,5 +1,5 @@
 // Separated text. The first line of the input chooses how it is read: a separator, whether a header is expected, lines
-// to skip, columns; the rest is the file.
+// to skip, columns, and behind a question mark which rows; the rest is the file.
 #include "runtime/data/csv.h"
 
 #include <charconv>
@@ -19,7 +19,8 @@ data::CsvOptions options_of(std::string_view line) {
   options.skip = byte(2) % 4;
   if (byte(3) % 2 == 1) options.missing = -1.5;
   std::string& columns = byte(3) % 4 < 2 ? options.columns : options.drop_columns;
-  if (line.size() > 4) columns = line.substr(4);
+  if (line.size() > 4) columns = line.substr(4, line.find('?', 4) - 4);
+  if (const std::size_t mark = line.find('?', 4); mark != std::string_view::npos) options.where = line.substr(mark + 1);
   return options;
 }
 

@@ -14,8 +14,10 @@
 #include "runtime/data/file.h"
 #include "runtime/data/npy.h"
 #include "runtime/data/npz.h"
+#include "runtime/data/picture.h"
 #include "runtime/data/safetensors.h"
 #include "tests/support/text_file.h"
+#include "tests/support/wav.h"
 
 namespace descent::fuzz {
 namespace {
@@ -237,6 +239,29 @@ void write_idx(const fs::path& folder) {
   seeds.write_dictionary();
 }
 
+// One channel and two, integers and floats.
+void write_wav(const fs::path& folder) {
+  Seeds seeds(folder, "wav");
+  for (const std::uint16_t channels : {1, 2}) {
+    seeds.add(data::test::wav_of({1, 20, 300, 4000, 20000, -20000}, {.channels = channels}));
+    seeds.add(data::test::wav_of<float>({0.5F, -1.0F, 0.25F, 0.0F}, {.channels = channels}));
+  }
+  seeds.write_dictionary();
+}
+
+void write_png(const fs::path& folder) {
+  Seeds seeds(folder, "png");
+  for (const data::Shape& shape : {data::Shape{1, 2, 3}, data::Shape{1, 3, 4, 2}}) {
+    data::Array array = data::zeros(data::DType::u8, shape);
+    std::uint8_t level = 0;
+    for (std::uint8_t& pixel : array.as<std::uint8_t>()) pixel = level += 37;
+    const std::string path = (folder / "seed.png").string();
+    if (data::write_picture(path, array).ok()) seeds.add(test::read_text(path));
+    fs::remove(path);
+  }
+  seeds.write_dictionary();
+}
+
 // The first line chooses options, see csv.cpp.
 void write_csv(const fs::path& folder) {
   Seeds seeds(folder, "csv");
@@ -245,7 +270,8 @@ void write_csv(const fs::path& folder) {
   for (const fs::path& path : files({"examples"}, ".csv"))
     texts.push_back(test::read_text(path).substr(0, 1000) + "\n");
   for (const std::string& text : texts) {
-    for (const char* options : {"", "2@@@", "7@@A", "A@@C0, 1", "7BAA1 ..< 3", "4AB@a, kind"}) {
+    for (const char* options :
+         {"", "2@@@", "7@@A", "A@@C0, 1", "7BAA1 ..< 3", "4AB@a, kind", "4AB@a?b > 1 and kind == dog"}) {
       seeds.add(std::string(options) + "\n" + text);
     }
   }
@@ -282,5 +308,7 @@ int main(int count, char** arguments) {
   write_idx(folder);
   write_csv(folder);
   write_text(folder);
+  write_wav(folder);
+  write_png(folder);
   return 0;
 }

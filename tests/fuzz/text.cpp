@@ -32,7 +32,7 @@ void check_vocabulary(const data::TextsRef& texts, const Vocabulary& vocabulary)
   if (again.ok()) DESCENT_CHECK(again->entries() == vocabulary.entries(), "reading changed a vocabulary");
   for (std::int64_t row = 0; row < texts->count(); ++row) {
     const auto tokens = vocabulary.encode(texts->line(row));
-    if (tokens) vocabulary.decode(*tokens);
+    if (tokens) DESCENT_CHECK(vocabulary.decode(*tokens).ok(), "a token without an entry");
   }
 }
 

@@ -85,6 +85,11 @@ std::string run_command(const std::string& command, const std::string& log) {
 
 constexpr const char* flags = "-std=c++20 -O1 -ffp-contract=off";
 
+bool is_wasm(const CrossTarget& target) { return target.triple.starts_with("wasm32"); }
+
+// A tool that the compiler calls and that comes in a package of its own.
+std::string linker_of(const CrossTarget& target) { return is_wasm(target) ? "wasm-ld-19" : ""; }
+
 // The harness and the core runtime as one object file, made once by each compiler.
 std::string harness_of(const std::string& compiler) {
   static std::map<std::string, Folder> made;
@@ -101,6 +106,12 @@ std::string harness_of(const std::string& compiler) {
     if (!error.empty()) throw std::runtime_error(error);
   }
   return folder.path("harness.o");
+}
+
+// What stands behind a program when it is linked: the harness, or, where the emulator is the harness, nothing.
+std::string rest_of(const CrossTarget& target) {
+  if (is_wasm(target)) return "-nostdlib -Wl,--no-entry,--export-all,--export-table";
+  return harness_of(target.compiler) + " -static -pthread";
 }
 
 }  // namespace
@@ -122,12 +133,16 @@ const std::vector<CrossTarget>& cross_targets() {
        ""},
       {"x86-64 levels here", "x86_64-linux-gnu", "x86-64-v2,x86-64-v3,x86-64-v4", "g++", "", ""},
       {"x86-64-v4", "x86_64-linux-gnu", "x86-64-v4", "g++", "", ""},  // Debian 12's emulator has no AVX-512
+      {"wasm32", "wasm32-unknown-unknown", "", "clang++-19 --target=wasm32-unknown-unknown",
+       "node " DESCENT_SOURCE_DIR "/tests/support/cross_wasm.mjs", ""},
+      {"wasm32 without vectors", "wasm32-unknown-unknown", "mvp", "clang++-19 --target=wasm32-unknown-unknown",
+       "node " DESCENT_SOURCE_DIR "/tests/support/cross_wasm.mjs", ""},
   };
   return targets;
 }
 
 std::string why_not_here(const CrossTarget& target) {
-  for (const std::string& command : {target.compiler, target.emulator}) {
+  for (const std::string& command : {target.compiler, target.emulator, linker_of(target)}) {
     const std::string tool = command.substr(0, command.find(' '));
     if (!tool.empty() && !is_installed(tool)) return tool + " is not installed";
   }
@@ -160,9 +175,9 @@ CrossProgram::CrossProgram(const CrossTarget& target, const loop::Program& progr
   }
   folder_.write("program.o", *object);
   folder_.write("entries.cpp", entry_table(program));
-  const std::string link = fmt::format("{0} {1} -I{2} -static {3} {4} {5} -o {6} -pthread", target.compiler, flags,
-                                       DESCENT_SOURCE_DIR, folder_.path("entries.cpp"), folder_.path("program.o"),
-                                       harness_of(target.compiler), folder_.path("program"));
+  const std::string link =
+      fmt::format("{} {} -I{} {} {} {} -o {}", target.compiler, flags, DESCENT_SOURCE_DIR, folder_.path("entries.cpp"),
+                  folder_.path("program.o"), rest_of(target), folder_.path("program"));
   error_ = run_command(link, folder_.path("log"));
 }
 

@@ -41,6 +41,8 @@ TEST_CASE("vector units follow from the processor's name") {
                       {"riscv64-linux-gnu", "", 4, 32, 2},
                       {"riscv64-linux-gnu", "rv64gcv", 16, 32, 2},
                       {"riscv64-linux-gnu", "rv64gcv_zvl512b", 64, 32, 2},
+                      {"wasm32", "", 16, 16, 2},
+                      {"wasm32", "mvp", 4, 16, 2},
                       {"aarch64-linux-gnu", "", 16, 32, 2},
                       {"aarch64-linux-gnu", "neoverse-n1", 16, 32, 2}};
   for (const Row& row : rows) {
@@ -58,7 +60,7 @@ TEST_CASE("an unknown target or processor is a diagnostic") {
         "error: expected a target that LLVM can compile for, found 'marvin-unknown-linux-gnu'\n");
   for (const std::string arch : {"powerpc64le", "armv7", "nvptx64", "avr"}) {
     CHECK(errors_of(arch + "-linux-gnu", "") ==
-          "error: no code can be made for '" + arch + "' yet; there is x86_64, aarch64 and riscv64\n");
+          "error: no code can be made for '" + arch + "' yet; there is x86_64, aarch64, riscv64 and wasm32\n");
   }
   CHECK(errors_of("x86_64-linux-gnu", "haswel") ==
         "error: expected a processor of target 'x86_64-unknown-linux-gnu', found 'haswel'\n"

@@ -120,6 +120,30 @@ TEST_CASE("a Trainer goes on from its checkpoint with the same steps, rates as t
   CHECK(reader.steps_taken() == 0);
 }
 
+TEST_CASE("a checkpoint gives the weights of a repeat's turns under their own names") {
+  const Folder folder;
+  const Program program = value_of(compile_text(folder.path("m.descent"),
+                                                "model m() {\n input x : f32[batch, 3]\n"
+                                                " repeat 3 as block carry h = x {\n  next h = tanh(linear(h, 3))\n }\n"
+                                                " loss e = mean[b, i](h[b, i]^2)\n}\n"
+                                                "train t = m() {\n optimizer = momentum()\n}\n"));
+  Trainer trainer = value_of(Trainer::create(program));
+  REQUIRE(trainer.init(5).empty());
+  REQUIRE(trainer.save_checkpoint(folder.path("c")).empty());
+  Trainer reader = value_of(Trainer::create(program));
+  REQUIRE(reader.load(folder.path("c")).empty());
+  for (const std::string& name : trainer.parameters()) {
+    CHECK(value_of(reader.parameter(name)).bytes == value_of(trainer.parameter(name)).bytes);
+  }
+  data::Tensors hostile = tensors_in(folder.path("c"));
+  hostile.arrays["block.*.h.linear.bias"].shape = {20000, 0};
+  hostile.arrays["block.*.h.linear.bias"].bytes.clear();
+  REQUIRE(data::write_safetensors(folder.path("d"), hostile).ok());
+  const std::string wrong = render(reader.load(folder.path("d")));
+  INFO(wrong);
+  CHECK(contains(wrong, "holds no 'block.0.h.linear.bias'"));
+}
+
 TEST_CASE("a checkpoint that does not fit changes nothing") {
   const Folder folder;
   const Program program = small_digits();

@@ -254,8 +254,15 @@ TEST_CASE("predict prints rows or writes .npy") {
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=-").out == printed.out);
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.csv").out == "");
   CHECK(read_text(folder.path("y.csv")) == printed.out);
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.json").error ==
+        "error: output 'prediction': expected a file that ends in .npy, .npz, .csv, .png or .txt, found 'y.json'\n");
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output prediction=y.txt").error ==
-        "error: output 'prediction': expected a file that ends in .npy, .npz, .csv or .png, found 'y.txt'\n");
+        "error: output 'prediction': a .txt file holds tokens as text; say of which input's vocabulary with --text "
+        "prediction=INPUT, or write a .csv file\n");
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --text prediction=x").error ==
+        "error: output 'prediction': expected i32[batch, tokens] to write as text, found f32[batch, 1]\n");
+  CHECK(descent_in(folder, predict + "--input x=rows.csv --text guess=x")
+            .error.starts_with("error: `predict` has no output 'guess'"));
   CHECK(descent_in(folder, predict + "--input x=rows.csv --output predicton=-").error ==
         "error: `predict` has no output 'predicton'\nnote: did you mean 'prediction'?\n");
 
@@ -272,7 +279,7 @@ TEST_CASE("predict prints rows or writes .npy") {
   CHECK(descent_in(folder, predict + "--input z=rows.csv").error ==
         "error: `predict` has no input 'z'\nnote: it has x\n");
   CHECK(descent_in(folder, predict + "--input x=rows.bin").error ==
-        "error: 'rows.bin' has an ending that no reader knows; expected one of .csv, .idx, .npy, .npz\n");
+        "error: 'rows.bin' has an ending that no reader knows; expected one of .csv, .idx, .npy, .npz, .png\n");
   CHECK(descent_in(folder, predict + "--input x=none.csv").error ==
         "error: none.csv: cannot open: no such file or folder\n");
   folder.write("wide.csv", "1,2,3\n");

@@ -4,6 +4,7 @@
 #include "driver/readers.h"
 #include "tests/support/data.h"
 #include "tests/support/training.h"
+#include "tests/support/wav.h"
 
 namespace descent::test {
 namespace {
@@ -56,6 +57,11 @@ void fill(const Folder& folder) {
   folder.write("half.csv", "kind\n0\n0.5\n2\n");
   folder.write("short.csv", "kind\n0\n1\n");
   folder.write("bad.csv", "a,b\n1,2\n3,four\n");
+  const std::string sound = data::test::wav_of({1, 2});
+  folder.write("a.wav", sound);
+  folder.write("cut.wav", sound.substr(0, sound.size() - 1));
+  folder.write("both.wav", data::test::wav_of({1, 2}, {.channels = 2}));
+  std::filesystem::create_directory(folder.path("empty"));
 }
 
 struct Mistake {
@@ -83,8 +89,9 @@ TEST_CASE("mistakes in data, each with its own text") {
        "m.descent:10:14: error: there is no data reader 'cvs'\nnote: did you mean 'csv'?\n"},
       {R"(data { x = parquet("x.csv"), )" + good_kind,
        "m.descent:10:14: error: there is no data reader 'parquet'\nnote: the readers are csv, idx, npy, npz, lines, "
-       "bytes, "
-       "characters, words, windows, join, append, split\n"},
+       "bytes, characters, words, wav, samples, log_mel, images, windows, join, append, split, flip, crop, shift, "
+       "noise, "
+       "shuffle\n"},
       {R"(data { x = csv("x.csv", colums = "a"), )" + good_kind,
        "m.descent:10:36: error: csv() has no argument 'colums'\nnote: did you mean 'columns'?\n"},
       {R"(data { x = csv("x.csv", "y.csv"), )" + good_kind,
@@ -104,6 +111,44 @@ TEST_CASE("mistakes in data, each with its own text") {
        "m.descent:10:14: error: bad.csv:3: column 1 'b': expected a number, found 'four'\n"},
       {R"(data { x = csv("kind.csv"), )" + good_kind,
        "m.descent:10:14: error: input 'x' expects f32[batch, 2], found f32[3, 1]\n"},
+      {R"(data { x = csv("x.csv", where = "a > 1 and b"), )" + good_kind,
+       "m.descent:10:14: error: csv(): expected a condition like \"split == train\", found 'b'\n"},
+      {R"(data { x = csv("x.csv", where = "a > 9"), kind = csv("kind.csv", label = 0, where = "kind > 9") })",
+       "m.descent:10:14: error: expected at least one row, found none\n"},
+      {R"(data { x = wav("a.wav"), )" + good_kind,
+       "m.descent:10:14: error: sounds are no tensor: log_mel(…) and samples(…) make one of them\n"},
+      {R"(data { x = samples(wav("a.wav", rate = 16000), length = 2), )" + good_kind,
+       "m.descent:10:22: error: a.wav: expected 16000 samples a second, found 8000\n"},
+      {R"(data { x = samples(wav("cut.wav"), length = 2), )" + good_kind,
+       "m.descent:10:22: error: cut.wav: truncated: 1 bytes of samples are missing\n"},
+      {R"(data { x = samples(wav("both.wav"), length = 2), )" + good_kind,
+       "m.descent:10:22: error: both.wav: expected one channel, found 2; choose one with channel = 0\n"},
+      {R"(data { x = samples(csv("x.csv"), length = 2), )" + good_kind,
+       "m.descent:10:14: error: samples(): expected a stream with sounds: wav(\"…\")\n"},
+      {R"(data { x = log_mel(wav("a.wav"), length = 1, bands = 2, window = 31), )" + good_kind,
+       "m.descent:10:14: error: log_mel(): expected an even number of samples for 'window'\n"},
+      {R"(data { x = log_mel(wav("a.wav")), )" + good_kind,
+       "m.descent:10:14: error: log_mel(): it needs 'length', a whole number\n"},
+      {R"(data { x = samples(wav("empty"), length = 2), )" + good_kind,
+       "m.descent:10:22: error: empty: expected files that end in .wav, found none\n"},
+      {R"(data { x = samples(wav("*.wave"), length = 2), )" + good_kind,
+       "m.descent:10:26: error: there is no data file that matches '*.wave'\nnote: looked for '*.wave'\nnote: did you "
+       "mean 'a.wav'?\n"
+       "note: --data FOLDER or the variable DESCENT_DATA names another folder to look in\n"},
+      {R"(data { x = images("x.csv", column = "a"), )" + good_kind,
+       "m.descent:10:14: error: x.csv:2: there is no file '1' beside the table\n"},
+      {R"(data { x = images("a.wav"), )" + good_kind,
+       "m.descent:10:14: error: a.wav: expected a PNG file, found another format\n"},
+      {R"(data { x = images("a.wav", channels = 2), )" + good_kind,
+       "m.descent:10:14: error: a.wav: expected channels = 1 for grey or 3 for colour, found 2\n"},
+      {R"(data { x = images("a.wav", height = 2), )" + good_kind,
+       "m.descent:10:14: error: a.wav: 'height' and 'width' bring images to one size together\n"},
+      {R"(data { x = flip(csv("x.csv")), )" + good_kind,
+       "m.descent:10:14: error: flip(): expected images, tensors whose rows have a height and a width, found none\n"},
+      {R"(data { x = noise(csv("x.csv")), )" + good_kind,
+       "m.descent:10:14: error: noise(): it needs a deviation: noise(…, 0.1)\n"},
+      {R"(data { x = shuffle(csv("x.csv"), seed = -1), )" + good_kind,
+       "m.descent:10:14: error: shuffle(): expected a whole number from 0 to 2147483647 for 'seed', found -1\n"},
       {R"(data { x = csv("x.csv"), kind = csv("far.csv") })",
        "m.descent:10:35: error: row 1 of input 'kind' holds 3, expected a value in 0 ..< 3\n"},
       {R"(data { x = csv("x.csv"), kind = csv("short.csv") })",

@@ -192,14 +192,9 @@ TEST_CASE("gradients of all examples agree with differences") {
     INFO(file.path());
     std::string text = read_text(file.path());
     // The widest layers, narrower: the oracle takes its time.
-    const std::vector<std::pair<std::string, std::string>> narrower = {{", 512)", ", 12)"},
-                                                                       {", 256)", ", 12)"},
-                                                                       {" = 128)", " = 12)"},
-                                                                       {"(pixel, 16)", "(pixel, 2)"},
-                                                                       {"(edges, 32)", "(edges, 2)"},
-                                                                       {"(shapes), 128)", "(shapes), 12)"},
-                                                                       {" = 512", " = 12"}};
-    // Through twenty layers with kinks differences are no better than what `descent check` asks for.
+    const std::vector<std::pair<std::string, std::string>> narrower = {
+        {", 512)", ", 12)"}, {", 256)", ", 12)"}, {" = 128)", " = 12)"}, {" = 512", " = 12"}};
+    // Its first layers' gradients vanish: differences of the loss are then nothing but its rounding.
     const double most = file.path().stem() == "20_vanishing_gradients" ? gradient_tolerance : 1e-6;
     for (const auto& [wide, narrow] : narrower) {
       const std::size_t at = text.find(wide);

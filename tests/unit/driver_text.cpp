@@ -86,6 +86,56 @@ TEST_CASE("sentences from two files: split, trained, kept with their vocabulary,
   CHECK(logits[2] > logits[3]);
 }
 
+// A model that repeats a line backwards, as far as the line goes.
+const std::string mirror =
+    "model m(entries : size = 8, length : size = 5) {\n"
+    "  input line : i32[batch, length] in 0 ..< entries\n"
+    "  input words : i32[batch] in 1 ..< length + 1\n"
+    "  input bias : f32[batch]\n"
+    "  param w : f32[1] ~ zeros\n"
+    "  turned[b, t < length] = line[b, words[b] - 1 - t else 0]\n"
+    "  output back = turned\n"
+    "  loss e = mean[b]((w[0] - bias[b] * f32(turned[b, 0]))^2)\n"
+    "}\n"
+    "train t = m() {\n  batch = 4, epochs = 1\n  optimizer = sgd(rate = 0.1)\n"
+    "  data = join(words(lines(\"lines.txt\"), inputs = line, lengths = words, length = length, end = true,\n"
+    "                    lower = true), bias = csv(\"bias.csv\"))\n}\n";
+
+TEST_CASE("lines to predict are read as training reads its own, and tokens become lines") {
+  Folder folder;
+  folder.write("lines.txt", "the cat sat\nA dog\n");
+  folder.write("bias.csv", "1\n2\n");
+  const Program program = value_of(compile_text(folder.path("m.descent"), mirror));
+  Training training = training_of(program);
+  const std::string weights = folder.path("w.safetensors");
+  REQUIRE(training.trainer().save(weights).empty());
+  Trainer trainer = value_of(Trainer::create(program));
+  folder.write("new.txt", "THE dog sat\ncat the\n");
+  CHECK(
+      errors_of(read_inputs(trainer, {{"line", folder.path("new.txt")}})).find("keep no vocabulary of input 'line'") !=
+      std::string::npos);
+  REQUIRE(trainer.load(weights).empty());
+  const NamedArrays rows = value_of(read_inputs(trainer, {{"line", folder.path("new.txt")}}));
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[1].first == "words");
+  CHECK(rows[1].second.as<std::int32_t>()[0] == 4);  // <end> is one of them
+  const NamedArrays outputs = value_of(predict_all(trainer, rows));
+  // <end> comes first when a line is read backwards, and nothing stands before it.
+  CHECK(value_of(texts_of(trainer, outputs, {{"back", "line"}})).at("back") == "\n\n");
+  NamedArrays forward = {{"back", rows[0].second}};
+  CHECK(value_of(texts_of(trainer, forward, {{"back", "line"}})).at("back") == "the dog sat\ncat the\n");
+  forward[0].second.as<std::int32_t>()[5] = 9;
+  CHECK(errors_of(texts_of(trainer, forward, {{"back", "line"}}))
+            .find("output 'back', row 1: token 9 is not among the 8 of the vocabulary") != std::string::npos);
+  CHECK(render(check_outputs(program, {{"back", "b.txt"}})).find("say of which input's vocabulary with --text back=") !=
+        std::string::npos);
+  CHECK(check_outputs(program, {{"back", "b.txt"}}, {{"back", "line"}}).empty());
+  const std::string file = folder.path("b.txt");
+  forward[0].second.as<std::int32_t>()[5] = 0;
+  REQUIRE(write_outputs(forward, {{"back", file}}, value_of(texts_of(trainer, forward, {{"back", "line"}}))).empty());
+  CHECK(data::read_file(file)->size() == 16);
+}
+
 TEST_CASE("test data takes the vocabulary of the training data, whatever it holds itself") {
   Folder folder;
   write_sentences(folder);
@@ -126,17 +176,26 @@ TEST_CASE("a training on streams goes on bit for bit") {
   }
 }
 
-TEST_CASE("a language model of characters has PyTorch's first 50 losses") {
+TEST_CASE("lessons on text have PyTorch's first 50 losses") {
   const std::string folder = data_folder();
   if (folder.empty()) return;
-  Training training = training_of(example("text/31_shakespeare", {{"shuffle", "false"}}),
-                                  {.data_folder = folder, .trainer = {}, .checkpoint = {}});
-  std::vector<double> losses;
-  value_of(training.run_epoch([&](std::int64_t, double loss) { losses.push_back(loss); },
-                              [&] { return losses.size() >= 50; }));
-  const data::Tensors expected = fixture("shakespeare.expected");
-  REQUIRE(losses.size() == 50);
-  CHECK(relative_error(losses, expected.arrays.at("loss").as<double>()) < 1e-3);
+  const std::pair<std::string, Settings> lessons[] = {{"31_shakespeare", {}},
+                                                      {"34_gpt", {{"rate", "1e-3"}}},
+                                                      {"35_translation", {{"drop", "0"}}},
+                                                      {"36_transformer", {{"drop", "0"}, {"rate", "1e-3"}}}};
+  for (const auto& [name, settings] : lessons) {
+    INFO(name);
+    Settings in_order = settings;
+    in_order.push_back({"shuffle", "false"});
+    Training training =
+        training_of(example("text/" + name, in_order), {.data_folder = folder, .trainer = {}, .checkpoint = {}});
+    std::vector<double> losses;
+    value_of(training.run_epoch([&](std::int64_t, double loss) { losses.push_back(loss); },
+                                [&] { return losses.size() >= 50; }));
+    const data::Tensors expected = fixture(name + ".expected");
+    REQUIRE(losses.size() == 50);
+    CHECK(relative_error(losses, expected.arrays.at("loss").as<double>()) < 1e-3);
+  }
 }
 
 TEST_CASE("the language of a caption is told by its letters") {

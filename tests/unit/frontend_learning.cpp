@@ -24,7 +24,8 @@ Numbers train(const std::string& optimizer) {
                       {"step", tensor(DType::i32, {}, {static_cast<double>(weights.size() + 1)})},
                       {"steps", tensor(DType::i32, {}, {10})},
                       {"seed", tensor(DType::i32, {}, {1})},
-                      {"gradient.w", tensor(DType::f32, {1}, {gradient})}};
+                      {"gradient.w", tensor(DType::f32, {1}, {gradient})},
+                      {"gradient.w.trained", tensor(DType::f32, {1}, {gradient})}};
     for (const frontend::Rate& rate : compiled.rates) inputs[rate.name] = tensor(DType::f64, {}, {rate.value});
     for (const auto& [name, value] : run(graph, 1, inputs, states).updates) states[name] = value;
     weights.push_back(states.at("w").data[0]);
@@ -82,6 +83,47 @@ TEST_CASE("clips bound gradients before the optimizer sees them") {
               clipped([](double g) { return std::max(-0.3, std::min(0.3, g)); }));
   check_close(train("sgd(0.1)\n clip = by_norm(0.3)"), clipped(by_length));
   check_close(train("sgd(0.1)\n clip = global_norm(0.3)"), clipped(by_length));
+}
+
+TEST_CASE("averages are kept beside what is trained, by functions of the library or the user's") {
+  const auto averaged = [](const std::function<double(double, double, int)>& kept) {
+    double trained = 1;
+    return by_hand([&, trained](double average, double g, int step) mutable {
+      trained -= 0.1 * g;
+      return kept(average, trained, step);
+    });
+  };
+  check_close(train("sgd(0.1)\n average = ema(0.25)"), averaged([](double average, double now, int step) {
+                const double decay = std::min(0.25, (1.0 + step) / (10.0 + step));
+                return decay * average + (1 - decay) * now;
+              }));
+  check_close(train("sgd(0.1)\n average = mean_from(2)"), averaged([](double average, double now, int step) {
+                return average + (now - average) / std::max(1, step - 1);
+              }));
+}
+
+TEST_CASE("with an average the step trains NAME.trained, and NAME is the average for all else") {
+  const std::string model =
+      "model m() {\n  input x : f32[batch, 3]\n  h = linear(x, 2)\n  output out = h\n"
+      "  loss error = mean[...](h^2)\n}\n";
+  const auto compiled = [&](const std::string& average) {
+    return compile(model + "train t = m() {\n  optimizer = adam(0.1)\n  clip = global_norm(1)\n" + average +
+                   "  data { x = csv(\"x.csv\") }\n}\n");
+  };
+  const frontend::Compilation plain = compiled(""), with = compiled("  average = ema(0.9)\n");
+  const StateDeclaration* trained = with.model.state("h.linear.weight.trained");
+  REQUIRE(trained);
+  CHECK(trained->role == StateDeclaration::Role::statistic);
+  CHECK(with.model.states.size() == plain.model.states.size() + 2);
+  CHECK(print(*with.model.entry("predict")) == print(*plain.model.entry("predict")));
+  const std::string step = print(*with.model.entry("step"));
+  CHECK(step.find("update h.linear.weight = ") != std::string::npos);
+  CHECK(step.find("update h.linear.weight.trained = ") != std::string::npos);
+  CHECK(step.find("gradient of %total by %h.linear.weight.average") == std::string::npos);
+  const Evaluation begun = run(*with.model.entry("init"), 1, {{"seed", tensor(DType::i32, {}, {1})}}, {});
+  std::map<std::string, Numbers> states;
+  for (const auto& [name, value] : begun.updates) states[name] = value.data;
+  CHECK(states.at("h.linear.weight") == states.at("h.linear.weight.trained"));
 }
 
 namespace {

@@ -119,6 +119,34 @@ TEST_CASE("--set replaces a size, a setting, or an argument of the optimizer wit
   CHECK(result.train->weights == "a b.bin");
 }
 
+TEST_CASE("a model takes numbers and truths beside sizes, and they are constants of its Graph") {
+  const std::string text =
+      "model m(n : size = 2, keep = 1 / 4.0, more = false, twice = 2 * n) {\n input x : f32[batch, n]\n"
+      " param w : f32[n] ~ zeros\n y[b, i] = x[b, i] * w[i] * keep\n z = if more then y + twice else y\n"
+      " loss e = mean[b, i](z[b, i]^2)\n}\ntrain t = m(keep = 0.1) {\n optimizer = sgd()\n}\n";
+  const auto graph = [&](decltype(Options::set) set) {
+    Options options;
+    options.set = std::move(set);
+    return print(ok(text, options).model);
+  };
+  CHECK(graph({}).find("* 0.1 }") != std::string::npos);
+  CHECK(graph({{"keep", "1 / 4.0"}}).find("* 0.25 }") != std::string::npos);
+  CHECK(graph({}).find("4.0 +") == std::string::npos);
+  CHECK(graph({{"more", "true"}}).find("+ 4.0") != std::string::npos);
+  const auto message = [&](const std::string& parameters, const std::string& keep) {
+    std::string changed = text;
+    changed.replace(changed.find("keep = 1 / 4.0"), 14, parameters);
+    Options options;
+    options.set = {{"keep", keep}};
+    const auto wrong = compiled(changed, options);
+    REQUIRE(!wrong.ok());
+    return wrong.errors()[0].message;
+  };
+  CHECK(message("keep : f32 = 1", "1") ==
+        "a model takes sizes and numbers: write keep : size, or keep = 0.5 without a type");
+  CHECK(message("keep : size = 1", "0.5") == "expected an integer for size 'keep'");
+}
+
 TEST_CASE("--set reaches a number inside an argument by the name of its rate") {
   const std::string text = model + "train t = m() {\n optimizer = adam(rate = cosine(0.1, warmup = 20))\n}\n";
   Options options;

@@ -132,6 +132,7 @@ TEST_CASE("the Loop verifier lets sound kernels pass", "[loop]") {
       "serial i in 0 ..< 8 step 4 { vector j in 0 ..< 4 { w[i + j, 0] = 0.0 } }",
       "serial i in 0 ..< 10 step 4 { serial j in i ..< min(i + 4, 10) { w[j, 0] = 0.0 } }",
       "serial i in 0 ..< 10 step 4 { serial j in 0 ..< min(4, 10 - i) { w[i + j, 0] = 0.0 } }",
+      "serial p in 0 ..< 10 step 8 { serial i in p ..< min(p + 8, 11) step 4 { w[i + 1, 0] = 0.0 } }",
       "parallel b in 0 ..< batch // 4 * 4 step 4 { unrolled j in 0 ..< 4 { y[b + j, 0] = x[b + j, t] } }\n"
       "serial b in batch // 4 * 4 ..< batch { y[b, 0] = x[b, 5] }",
       "parallel b in 0 ..< batch step 4 { serial c in b ..< min(b + 4, batch) { y[c, 0] = x[c, 0] } }",

@@ -127,6 +127,7 @@ TEST_CASE("optimizers equal PyTorch's, update by update") {
           {"adamax", ""},
           {"nadam", ""},
           {"radam", ""},
+          {"decayed_momentum", "rate = 0.1, decay = 0.05"},
           {"lion", "decay = 0.1"},
           {"lamb", ""}},
          Fixture("optimizers_more"), 40, 1e-6);

@@ -154,6 +154,21 @@ const Case cases[] = {
      "  %x = input x : f32[batch, 460, 2, 9]\n  %w = input w : f32[16, 460, 3, 3]\n"
      "  %y = sweep [b < batch, o < 16, i < 2, j < 9, k < 460, r < 3, s < 3] sum at [b, o, i, j] "
      "{ %x[b, k, i + r - 1, j + s - 1 else 0.0] * %w[o, k, r, s] } : f32[batch, 16, 2, 9]\n"},
+    {"channels of images, each with its own",
+     "  %x = input x : f32[batch, 19, 5, 21]\n  %w = input w : f32[batch, 19, 5, 21]\n  %m = input m : f32[19]\n"
+     "  %y = sweep [b < batch, c < 19, i < 5, j < 21] sum at [c] { (%x[b, c, i, j] - %m[c]) * %w[b, c, i, j] } "
+     ": f32[19]\n"},
+    {"rows of the batch, each with its own",
+     "  %x = input x : f32[batch, 4, 19]\n  %w = input w : f32[batch, 5, 19]\n"
+     "  %y = sweep [b < batch, t < 4, s < 5, d < 19] sum at [b, t, s] { %x[b, t, d] * %w[b, s, d] } "
+     ": f32[batch, 4, 5]\n"},
+    {"sixteen lanes, filled by rows of eight",
+     "  %x = input x : f32[batch, 3, 4, 8]\n"
+     "  %y = sweep [b < batch, c < 3, i < 4, j < 8] sum at [c] { %x[b, c, i, j] } : f32[3]\n"},
+    {"heads that land side by side",
+     "  %x = input x : f32[batch, 2, 9, 37]\n  %w = input w : f32[batch, 37, 46]\n"
+     "  %y = sweep [b < batch, h < 2, i < 9, d < 23, k < 37] sum at [b, i, 23*h + d] "
+     "{ %x[b, h, i, k] * %w[b, k, 23*h + d] } : f32[batch, 9, 46]\n"},
     {"with what follows on the tile",
      "  %x = input x : f32[batch, 37]\n  %w = input w : f32[37, 43]\n  %c = input c : f32[43]\n"
      "  %s = sweep [b < batch, j < 43, k < 37] sum at [b, j] { %x[b, k] * %w[k, j] } : f32[batch, 43]\n"
@@ -215,6 +230,19 @@ TEST_CASE("blocks, panels and tails do not change a bit of a contraction") {
           CHECK(run(program, batch, values) == plain);
         }
       }
+    }
+  }
+}
+
+TEST_CASE("the last block of columns may end anywhere") {
+  for (const std::int64_t columns : {260, 266, 390, 402, 515, 518, 650}) {
+    const std::string n = std::to_string(columns);
+    const Model model =
+        model_of("  %x = input x : f32[48, 96]\n  %w = input w : f32[96, " + n + "]\n  %y = sweep [i < 48, j < " + n +
+                 ", k < 96] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[48, " + n + "]\n");
+    for (const std::int64_t l2 : {16 << 10, 20 << 10, 32 << 10}) {
+      CAPTURE(columns, l2);
+      CHECK(render(loop::verify(lowered(model, 4 << 10, l2, 8, 1))) == "");
     }
   }
 }
@@ -292,6 +320,36 @@ TEST_CASE("windows are read from patches that know no borders") {
   const std::size_t patch = backward_nest.find("local patch : f32[2, 3, 11, 18]"),
                     panel = backward_nest.find("local panel"), places = backward_nest.find("serial r in 0 ..< 3");
   CHECK((patch < panel && panel < places && places != std::string::npos));
+}
+
+TEST_CASE("what lies along the terms of a channel is turned in registers") {
+  const Model model = model_of(
+      "  %x = input x : f32[batch, 24, 4, 16]\n  %w = input w : f32[batch, 24, 4, 16]\n"
+      "  %y = sweep [b < batch, c < 24, i < 4, j < 16] sum at [c] { %x[b, c, i, j] * %w[b, c, i, j] } : f32[24]\n");
+  const std::string nest = nest_of(lowered(model, 32 << 10, 512 << 10, 8, 4));
+  CAPTURE(nest);
+  CHECK(nest.find("serial j in 0 ..< 16 step 8") != std::string::npos);
+  CHECK(nest.find("unrolled j_2 in 0 ..< 8") != std::string::npos);
+}
+
+TEST_CASE("rows of eight fill sixteen lanes") {
+  const Model model = model_of(
+      "  %x = input x : f32[batch, 3, 4, 8]\n"
+      "  %y = sweep [b < batch, c < 3, i < 4, j < 8] sum at [c] { %x[b, c, i, j] } : f32[3]\n");
+  const std::string nest = nest_of(lowered(model, 32 << 10, 512 << 10, 8, 4));
+  CAPTURE(nest);
+  CHECK(nest.find("serial i in 0 ..< 4 step 2\n      unrolled i_2 in 0 ..< 2\n        vector lane in 0 ..< 8") !=
+        std::string::npos);
+}
+
+TEST_CASE("an axis that lands in a dimension with another one fills vectors too") {
+  const Model model = model_of(
+      "  %x = input x : f32[2, 24, 32]\n  %w = input w : f32[32, 32]\n"
+      "  %y = sweep [h < 2, i < 24, d < 16, k < 32] sum at [i, 16*h + d] { %x[h, i, k] * %w[k, 16*h + d] } "
+      ": f32[24, 32]\n");
+  const std::string nest = nest_of(lowered(model, 32 << 10, 512 << 10, 8, 1));
+  CAPTURE(nest);
+  CHECK(nest.find("local sum : f32[12, 8]") != std::string::npos);
 }
 
 TEST_CASE("a factor that strides is transposed into a panel") {

@@ -125,6 +125,57 @@ TEST_CASE("a maximum passes its gradient to the first winner") {
   }
 }
 
+// The sums of many terms in the bodies of a Graph's scans.
+int long_sums_in_scans(const Graph& graph) {
+  int sums = 0;
+  for (const Node& node : graph.nodes) {
+    const Scan* scan = std::get_if<Scan>(&node.op);
+    if (!scan) continue;
+    for (const Node& inner : scan->body->nodes) {
+      const Sweep* sweep = std::get_if<Sweep>(&inner.op);
+      if (!sweep || sweep->combiner != Combiner::sum) continue;
+      const std::vector<AxisId> reduced = reduced_axes(*sweep);
+      sums += std::any_of(reduced.begin(), reduced.end(),
+                          [&](AxisId axis) { return sweep->axes[static_cast<std::size_t>(axis)].extent.size >= 16; });
+    }
+  }
+  return sums;
+}
+
+TEST_CASE("a reverse does not add up again what its scan has added up") {
+  const std::string text = R"(descent graph 1
+model kept
+entry step {
+  %x = input x : f32[5, 24]
+  %w = input w : f32[24, 24]
+  %h0 = sweep [j < 24] { 0.2 } : f32[24]
+  %h = scan [t < 5] {
+    carry %hp = %h0 : f32[24]
+    capture %x = %x : f32[5, 24]
+    capture %w = %w : f32[24, 24]
+    %m = sweep [j < 24, i < 24] sum at [j] { %hp[i] * %w[i, j] } : f32[24]
+    %hn = sweep [j < 24] { tanh(%m[j] + %x[t, j]) } : f32[24]
+    next %hp = %hn
+  } : f32[24]
+  %l = sweep [j < 24] sum at [] { %h[j] } : f32[]
+  GRADIENT
+  loss l = %l
+}
+)";
+  const auto with = [&](const std::string& gradient) {
+    std::string whole = text;
+    return passes_or_fail(parse_or_fail("kept", whole.replace(whole.find("GRADIENT"), 8, gradient)));
+  };
+  const Graph forward = with("output h = %h").entries[0];
+  CHECK(long_sums_in_scans(forward) == 1);
+  const Graph both = with("%d = gradient of %l by %w : f32[24, 24]\n  output d = %d").entries[0];
+  CAPTURE(print(both));
+  CHECK(long_sums_in_scans(both) == 2);  // the product, and the one with the transposed weight
+  for (const Node& node : both.nodes) {
+    if (const Scan* scan = std::get_if<Scan>(&node.op)) CHECK(scan->captured.size() <= 3);  // none that nothing reads
+  }
+}
+
 TEST_CASE("lowered gradients have the same bits at every width and lie near the oracle") {
   for (const std::string& name : names_in(folder)) {
     DYNAMIC_SECTION(name) {

@@ -174,7 +174,7 @@ TEST_CASE("malformed CSV says what is wrong, and where") {
       {std::string(1'000'001, ','), {}, "x:1: more than 1000000 cells in a line"},
   };
   for (const Row& row : rows) CHECK(message(parse_csv(row.text, "x", row.options)) == row.message);
-  CHECK(message(parse_csv_labels("1,2\n", "x", "0 ..< 2")) == "x: expected one label column, found 2");
+  CHECK(message(parse_csv_labels("1,2\n", "x", "0 ..< 2")) == "x: expected one column, found 2");
   CHECK(message(parse_csv_labels("1,b\n", "x", "1", {}, {"a", "c"})) == "x:1: column 1: 'b' is none of the classes");
 }
 
@@ -184,4 +184,29 @@ TEST_CASE("CSV files are read plain and packed") {
   CHECK(read_csv_labels(folder.write("y.csv", "a\nb\n"), "0", {.header = absent})->classes == Names{"a", "b"});
   const std::string missing = folder.path("missing.csv");
   CHECK(message(read_csv(missing)) == missing + ": cannot open: no such file or folder");
+}
+
+TEST_CASE("rows are chosen by what stands in them") {
+  const std::string text = "name,take,split\na,0,test\nb,5,train\nc,12,train\nd,x,hold and out\n";
+  const auto names = [&](const std::string& where) {
+    std::string found;
+    CsvOptions options;
+    options.where = where;
+    const auto cells = parse_csv_cells(text, "x", "name", options);
+    if (!cells) return message(cells);
+    for (const Cell& cell : *cells) found += cell.text;
+    return found;
+  };
+  CHECK(names("") == "abcd");
+  CHECK(names("split == train") == "bc");
+  CHECK(names("split != train") == "ad");
+  CHECK(names("split==train and take<12.0") == "b");
+  CHECK(names("take == 05") == "b");
+  CHECK(names("split != 'hold and out' and take >= 5") == "bc");
+  CHECK(names("split == train and 1 > 5") == "c");
+  CHECK(names("split == nowhere") == "");
+  CHECK(names("take <= 5") == "x:5: column 1 'take': expected a number to compare, found 'x'");
+  CHECK(names("split = train") == "expected a condition like \"split == train\", found 'split = train'");
+  CHECK(names("part == train") == "x: no column 'part': the header has 'name', 'take', 'split'");
+  CHECK(names("split === train").starts_with("expected a condition"));
 }

@@ -51,8 +51,11 @@ TEST_CASE("windows are runs of rows, shifted ones what follows") {
   CHECK(cut->tensors[0].rows->whole_shape() == Shape{3, 3});
   CHECK(message(windows(counting(3), {.length = 3, .stride = 1, .shift = 1, .inputs = "", .shifted = "next"})) ==
         "windows of 3 rows need at least 4 rows, found 3");
-  CHECK(message(windows(counting(3, "x"), {.length = 2, .stride = 1})) ==
-        "windows are cut from one tensor without a name");
+  const auto named = windows(*join({counting(3), counting(3, "x")}), {.length = 2, .stride = 1, .inputs = "y"});
+  CHECK(named->tensors[0].name == "y");
+  CHECK(numbers(*named, 1) == Numbers{0, 1, 1, 2});
+  CHECK(message(windows(counting(3, "x"), {.length = 2, .stride = 1, .shift = 1, .inputs = "", .shifted = "y"})) ==
+        "'inputs' and 'shifted' are of a tensor without a name, which is not here");
 }
 
 TEST_CASE("streams side by side and one behind the other") {

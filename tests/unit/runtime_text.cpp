@@ -73,7 +73,8 @@ TEST_CASE("a vocabulary ranks by count, then by bytes, and is the same again as 
   CHECK(again->entries() == made->entries());
   CHECK(again->options() == made->options());
   CHECK(*made->encode("c x b") == std::vector<std::int32_t>{6, 1, 2});
-  CHECK(made->decode(std::vector<std::int32_t>{6, 2, 0}) == "c b");
+  CHECK(*made->decode(std::vector<std::int32_t>{6, 2, 0}) == "c b");
+  CHECK(message(made->decode(std::vector<std::int32_t>{6, 7})) == "token 7 is not among the 7 of the vocabulary");
   const auto few = Vocabulary::make(*texts, {Unit::words}, {.least_count = 2, .most = 1});
   CHECK(few->entries() == std::vector<std::string>{"b"});
   CHECK(message(few->encode("b c")) == "the vocabulary has neither 'c' nor <unknown>");

@@ -28,7 +28,7 @@ const std::vector<Room> table = {
     {"runtime/bare/", {"runtime/core/"}, {}},
     {"runtime/data/",
      {"runtime/data/", "descent/array.h", "descent/data_error.h", "runtime/core/", "runtime/abi.h"},
-     {"zlib.h", "nlohmann/", "stb/"}},
+     {"zlib.h", "nlohmann/", "stb/", "sndfile.h", "kissfft/"}},
     {"runtime/", {"runtime/abi.h", "runtime/door.h"}, {}},
     {"driver/",
      {"driver/", "descent/", "frontend/", "passes/", "codegen/", "runtime/", "ir/"},
@@ -40,7 +40,7 @@ const std::vector<Room> table = {
 };
 
 // Libraries that can't be told from the C library by a folder in their name.
-const std::vector<std::string> flat_libraries = {"zlib.h", "rapidcheck.h", "mpi.h"};
+const std::vector<std::string> flat_libraries = {"zlib.h", "rapidcheck.h", "mpi.h", "sndfile.h"};
 
 bool begins_with_one_of(const std::string& text, const std::vector<std::string>& beginnings) {
   return std::any_of(beginnings.begin(), beginnings.end(),

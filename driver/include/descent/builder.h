@@ -356,6 +356,7 @@ class Train {
   Train& optimizer(std::initializer_list<std::string_view> patterns, const Expression& call,
                    Place at = Place::current());
   Train& clip(const Expression& call, Place at = Place::current()) { return set("clip", call, at); }
+  Train& average(const Expression& call, Place at = Place::current()) { return set("average", call, at); }
   // Any other, by its name: set("shuffle", false).
   Train& set(std::string_view setting, const Expression& value, Place at = Place::current());
   // Where an input comes from when `Training` reads it: data("x", call("csv", text("xor.csv"), {"columns",

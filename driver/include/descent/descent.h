@@ -94,7 +94,7 @@ class Program {
   const Timings& timings() const;
   const std::vector<std::string>& files() const;  // that were read: the text's own, then what it imports
 
-  bool has(std::string_view entry) const;  // init, step, evaluate, report, predict
+  bool has(std::string_view entry) const;  // init, step, evaluate, report, predict, advance
   // In the order of the entry's pointers; empty when there is no such entry. Inputs of kind `clock` (seed, step,
   // steps) and `rate` are fed by the Trainer.
   const std::vector<Port>& inputs(std::string_view entry) const;
@@ -171,6 +171,12 @@ class Trainer {
   Result<std::span<const double>> evaluate(std::int64_t rows, std::span<const Feed> feeds);
   // The outputs, in the order of outputs("predict").
   Result<std::vector<data::Array>> predict(std::int64_t rows, std::span<const Feed> feeds);
+  // The next place of sequences, one per row, where `predict` carries on from place to place: its outputs that have a
+  // value for each place, for this one, in the order of outputs("advance"). An input with places is fed one. What was
+  // carried stays here until the next call. `fresh`, a byte per row: 1 where a new sequence begins; without it all rows
+  // go on. All begin in the first call, behind `init` and `load`, and where the number of rows is another one.
+  Result<std::vector<data::Array>> advance(std::int64_t rows, std::span<const Feed> feeds,
+                                           std::span<const std::uint8_t> fresh = {});
   // The metrics that join batches by a formula of their own, from the joined parts NAME.0, NAME.1, …
   Result<std::span<const double>> report(std::span<const Feed> parts);
 

@@ -75,12 +75,15 @@ inline constexpr Function accuracy("accuracy"), binary_accuracy("binary_accuracy
     bleu_runs("bleu_runs"), bleu("bleu");
 
 // Optimizers.
-inline constexpr Function sgd("sgd"), momentum("momentum"), nesterov("nesterov"), rmsprop("rmsprop"), adam("adam"),
-    adamw("adamw"), adagrad("adagrad"), adadelta("adadelta"), adamax("adamax"), nadam("nadam"), radam("radam"),
-    lion("lion"), lamb("lamb");
+inline constexpr Function sgd("sgd"), momentum("momentum"), decayed_momentum("decayed_momentum"), nesterov("nesterov"),
+    rmsprop("rmsprop"), adam("adam"), adamw("adamw"), adagrad("adagrad"), adadelta("adadelta"), adamax("adamax"),
+    nadam("nadam"), radam("radam"), lion("lion"), lamb("lamb");
 
 // Clips.
 inline constexpr Function global_norm("global_norm"), by_norm("by_norm"), by_value("by_value");
+
+// Averages of weights.
+inline constexpr Function ema("ema"), mean_from("mean_from");
 
 // Schedules.
 inline constexpr Function warm("warm"), step_decay("step_decay"), exponential("exponential"), cosine("cosine"),
