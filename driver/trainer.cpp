@@ -75,14 +75,14 @@ Result<std::span<const double>> Trainer::Parts::take_steps(EntryCall& call, std:
   if (count < 1 || count > INT32_MAX - step) {
     return diagnostic("step-limit", {}, fmt::format("expected 1 to {} more steps, found {}", INT32_MAX - step, count));
   }
-  const bool by_turns = call.can_take_turns() && (count > 1 || call.has_turns_code());
-  if (by_turns ? !call.has_turns_code() : !call.has_code()) {
-    if (Diagnostics wrong = make({{by_turns ? whole_loop_entry : "step"}}); !wrong.empty()) return wrong;
+  const bool in_turns = by_turns(call, count);
+  if (in_turns ? !call.has_turns_code() : !call.has_code()) {
+    if (Diagnostics wrong = make({{in_turns ? whole_loop_entry : "step"}}); !wrong.empty()) return wrong;
   }
   bool goes_on = true;
   for (std::int64_t done = 0; done < count && goes_on;) {
-    const std::int64_t turns = by_turns ? std::min(count - done, EntryCall::most_turns) : 1;
-    goes_on = by_turns ? take_turns(call, first + done, turns, visit) : take_step(call, first + done, rows, visit);
+    const std::int64_t turns = in_turns ? std::min(count - done, EntryCall::most_turns) : 1;
+    goes_on = in_turns ? take_turns(call, first + done, turns, visit) : take_step(call, first + done, rows, visit);
     done += turns;
   }
   return call.numbers();
@@ -102,6 +102,17 @@ Diagnostics Trainer::Parts::train(std::int64_t count, std::int64_t rows, std::sp
   if (Diagnostics wrong = (*call)->feed_batches(rows, feeds); !wrong.empty()) return wrong;
   auto losses = take_steps(**call, 0, count, rows, visit);
   return losses ? Diagnostics{} : losses.errors();
+}
+
+Diagnostics Trainer::Parts::make_steps(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds, bool rest) {
+  auto call = known("step");
+  if (!call) return call.errors();
+  if (Diagnostics wrong = (*call)->feed_batches(rows, feeds); !wrong.empty()) return wrong;
+  const bool in_turns = by_turns(**call, count);
+  std::vector<codegen::Wanted> wanted;
+  if (in_turns) wanted.push_back({whole_loop_entry});
+  if (!in_turns || rest) wanted.push_back({"step"});
+  return make(wanted);
 }
 
 std::int64_t Trainer::Parts::steps_at_once(std::int64_t batch_bytes) const {

@@ -47,6 +47,10 @@ struct Trainer::Parts {
     if (port.kind != Port::Kind::clock) return nullptr;
     return port.name == "seed" ? &seed : port.name == "step" ? &step : &steps;
   }
+  // Whether `count` steps over what was fed run in one call.
+  static bool by_turns(const EntryCall& call, std::int64_t count) {
+    return call.can_take_turns() && (count > 1 || call.has_turns_code());
+  }
   std::size_t arena_bytes() const {
     return static_cast<std::size_t>(std::max<std::int64_t>(64, program.arena_bytes()));
   }
@@ -64,6 +68,9 @@ struct Trainer::Parts {
                                              const Visitor& visit = {});
   // The same from feeds that hold `count` batches one after the other, a visit per step.
   Diagnostics train(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds, const Visitor& visit);
+  // Makes the code that such steps will run, and with `rest` that of a step of fewer rows: all in one go, so that the
+  // first of them is not the one that waits for it.
+  Diagnostics make_steps(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds, bool rest);
   // As many steps as one call takes, when a batch is so many bytes: it lies near the processor then.
   std::int64_t steps_at_once(std::int64_t batch_bytes) const;
   // What take_steps does by one of these; `batch` and `first` count batches, around and around. False: stop.

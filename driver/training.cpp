@@ -142,6 +142,7 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
   if (parts->test) parts->test_batches.emplace(*parts->test, parts->batch());
   const bool anew = options.checkpoint.empty();
   if (Diagnostics wrong = anew ? parts->start() : parts->go_on(options.checkpoint); !wrong.empty()) return wrong;
+  if (Diagnostics wrong = parts->make_code(); !wrong.empty()) return wrong;
   read->vocabularies.write(parts->trainer.parts().notes);
   return Training(std::move(parts));
 }
@@ -155,6 +156,14 @@ std::int64_t Training::rows() const { return parts_->data.rows; }
 std::int64_t Training::test_rows() const { return parts_->test ? parts_->test->rows : 0; }
 std::int64_t Training::steps_per_epoch() const { return parts_->steps_per_epoch(); }
 
+Diagnostics Training::Parts::make_code() {
+  if (epochs_done >= block.epochs) return {};
+  const std::int64_t rows = std::min(batch(), data.rows), steps = at_once(rows, data.rows);
+  const auto feeds = batches->take(0, steps * rows, {true, static_cast<std::uint64_t>(block.seed), 0});
+  if (!feeds) return feeds.errors();
+  return trainer.parts().make_steps(steps, rows, *feeds, data.rows % rows != 0);
+}
+
 Diagnostics Training::Parts::take_steps(const Progress& progress, const Pause& pause) {
   if (block.shuffle && order.empty()) {
     order =
@@ -164,7 +173,7 @@ Diagnostics Training::Parts::take_steps(const Progress& progress, const Pause& p
   while (!at_end() && wrong.empty() && !(pause && pause())) {
     const std::int64_t begin = epoch.losses.rows, left = data.rows - begin;
     const std::int64_t rows = std::min(batch(), left);
-    const std::int64_t steps = std::clamp<std::int64_t>(left / rows, 1, steps_at_once);
+    const std::int64_t steps = at_once(rows, left);
     const data::Draw draw{true, static_cast<std::uint64_t>(block.seed), static_cast<std::uint64_t>(epochs_done)};
     const auto feeds = block.shuffle ? batches->take(std::span(order).subspan(static_cast<std::size_t>(begin),
                                                                               static_cast<std::size_t>(steps * rows)),

@@ -1,6 +1,7 @@
 // What a Training holds, for the driver's own files.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -45,10 +46,15 @@ struct Training::Parts {
   Result<NamedValues> evaluate(const Dataset& set, Batcher& rows_of);
   std::int64_t batch() const { return program.largest_batch(); }
   std::int64_t steps_per_epoch() const { return (data.rows + batch() - 1) / batch(); }
+  std::int64_t at_once(std::int64_t rows, std::int64_t left) const {  // how many steps of so many rows, of those left
+    return std::clamp<std::int64_t>(left / rows, 1, steps_at_once);
+  }
   std::vector<std::string> losses() const;  // their names, in the order of `step`
 
   Diagnostics start();
   Diagnostics go_on(const std::string& checkpoint);  // training_checkpoint.cpp
+  // Compiles what the steps of an epoch call.
+  Diagnostics make_code();
   // Steps until the epoch ends or `pause` says so.
   Diagnostics take_steps(const Progress& progress, const Pause& pause);
   bool at_end() const { return epoch.losses.rows >= data.rows; }
