@@ -93,7 +93,7 @@ const std::vector<Case> table = {
     {"%y = sweep [b < batch] { min(max(%any[b], 0), 4) } : i32[batch] in 0 ..< 4",
      "bad-range: expected integers in 0 ..< 4, found 0 ..< 5"},
     {"%y = sweep [b < batch, i < 3] min at [b] { min(max(%any[b], 0), 3) - index(i) } : i32[batch] in -2 ..< 4", ""},
-    {"%y = sweep [b < batch, i < 3] max at [b] { min(max(%any[b], 0), 3) - i32(i) } : i32[batch] in 0 ..< 4",
+    {"%y = sweep [b < batch, i < 3] max at [b] { min(max(%any[b], 0), 3) - index(i) } : i32[batch] in 0 ..< 4",
      "bad-range: expected integers in 0 ..< 4, found -2 ..< 4"},
     {"%y = sweep [b < batch, i < 3 where 1 - i >= 0] max at [b] { %k[b] } : i32[batch] in 0 ..< 4",
      "bad-range: expected integers in 0 ..< 4, found no range that can be told"},
