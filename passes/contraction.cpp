@@ -305,6 +305,11 @@ class ContractionPlan {
     const std::int64_t all = extent(best_.vector);
     const bool is_one_tile = all <= width;  // then threads share the rows
     if (most < rows || is_one_tile) set_row_block(is_one_tile ? std::min(most, ceiling(rows, 2)) : most);
+    // A patch has all places of its rows: as many tiles of them as there is room for.
+    const double patch = plan_.packing->patches_left ? covered(*patch_read(left), terms_and(plan_.inner)) : 0;
+    const std::int64_t tiles = static_cast<std::int64_t>(most_patch() / std::max(patch, 1.0)) / best_.rows;
+    const std::int64_t fit = std::max<std::int64_t>(tiles, 1) * best_.rows;
+    if ((plan_.row_block > 0 ? plan_.row_block : rows) > fit) plan_.row_block = fit;
     plan_.vector_block = even_block(all, std::min(most_sums / std::min(most, rows), ceiling(all, 2)), width);
   }
 

@@ -106,9 +106,19 @@ std::vector<Blocks> TileLoops::vector_blocks() const {
   if (all.is_batch() || all.size >= tile) blocks.push_back({Bound::of(0), whole, tile, false});
   // Of a batch nothing is known but that less than a tile is left: vector by vector.
   const std::int64_t rest = all.is_batch() ? plan_.lanes : all.size % tile;
-  const std::int64_t width = (rest + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
+  const std::int64_t width = rest_width(rest);
   if (rest > 0) blocks.push_back({whole, end, width, all.is_batch() || width > rest});
   return blocks;
+}
+
+// Of a narrower tile for so many elements. Inside blocks of the vector axis it divides the whole tile: what begins in a
+// block at a multiple of it ends there.
+std::int64_t TileLoops::rest_width(std::int64_t rest) const {
+  const std::int64_t tile = plan_.vector_tile, width = (rest + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
+  const Extent all = extent(*plan_.vector);
+  const bool is_cut = !all.is_batch() && ((plan_.vector_block > 0 && plan_.vector_block < all.size) ||
+                                          (plan_.panel_block > 0 && plan_.panel_block < all.size));
+  return is_cut && width > 0 && tile % width != 0 ? tile : width;
 }
 
 void TileLoops::columns(std::int64_t size, const Inside& inside) {
@@ -247,7 +257,8 @@ std::int64_t TileLoops::most_rows() const {
 std::int64_t TileLoops::most_columns() const {
   if (is_one_tile_ || !plan_.vector) return vector_size_;
   if (column_size_ > 0) return column_size_;
-  return (most(*plan_.vector) + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
+  const std::int64_t all = most(*plan_.vector), whole = all / plan_.vector_tile * plan_.vector_tile;
+  return whole + rest_width(all - whole);
 }
 
 // Elements from `first` of the tile on.

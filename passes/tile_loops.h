@@ -87,6 +87,7 @@ class TileLoops {
 
  private:
   std::vector<Blocks> vector_blocks() const;
+  std::int64_t rest_width(std::int64_t rest) const;
   std::vector<loop::Bound> ends(std::int64_t size, const loop::Bound& end) const;
   std::int64_t most(AxisId id) const { return extent(id).is_batch() ? job_.largest_batch : extent(id).size; }
   Extent extent(AxisId id) const { return job_.sweep->axes[static_cast<std::size_t>(id)].extent; }

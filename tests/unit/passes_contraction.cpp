@@ -180,10 +180,12 @@ Model model_of(const std::string& nodes) {
       parse_or_fail("contraction", "descent graph 1\nmodel m\nentry step {\n" + nodes + "  output y = %y\n}\n"));
 }
 
-// Caches of these sizes; registers and lanes as of a processor with 256-bit vectors.
-loop::Program lowered(const Model& model, std::int64_t l1, std::int64_t l2, int lanes, std::int64_t batch) {
+// Caches of these sizes; registers as of a processor with 256-bit vectors, unless there are more.
+loop::Program lowered(const Model& model, std::int64_t l1, std::int64_t l2, int lanes, std::int64_t batch,
+                      int registers = 16) {
   LowerOptions options;
   options.machine.vector_bytes = 32;
+  options.machine.vector_registers = registers;
   options.machine.l1_bytes = l1;
   options.machine.l2_bytes = l2;
   options.largest_batch = batch;
@@ -243,6 +245,24 @@ TEST_CASE("the last block of columns may end anywhere") {
     for (const std::int64_t l2 : {16 << 10, 20 << 10, 32 << 10}) {
       CAPTURE(columns, l2);
       CHECK(render(loop::verify(lowered(model, 4 << 10, l2, 8, 1))) == "");
+    }
+  }
+}
+
+TEST_CASE("three vectors may be left of a tile of four in a block of columns") {
+  for (const std::int64_t columns : {536, 560, 1072, 1080}) {
+    const std::string n = std::to_string(columns);
+    const Model model =
+        model_of("  %x = input x : f32[96, 48]\n  %w = input w : f32[96, " + n + "]\n  %y = sweep [i < 48, j < " + n +
+                 ", k < 96] sum at [i, j] { %x[k, i] * %w[k, j] } : f32[48, " + n + "]\n");
+    for (const std::int64_t l2 : {64 << 10, 128 << 10}) {
+      for (const int lanes : {8, 16}) {
+        CAPTURE(columns, l2, lanes);
+        const loop::Program program = lowered(model, 4 << 10, l2, lanes, 1, 32);
+        CHECK(render(loop::verify(program)) == "");
+        const Values values = random_inputs(model.entries[0], 1, 7);
+        CHECK(run(program, 1, values) == run(lowered(model, 32 << 10, 512 << 10, 1, 1), 1, values));
+      }
     }
   }
 }
@@ -309,6 +329,15 @@ TEST_CASE("windows are read from patches that know no borders") {
   CHECK(forward_nest.find("parallel b in 0 ..< batch\n  local patch : f32[3, 11, 18]\n") == 0);
   CHECK(forward_nest.find("  serial i in 0 ..< 9\n    serial o in 0 ..< 8 step 4\n") != std::string::npos);
   CHECK(forward_nest.find("unrolled s in 0 ..< 3") != std::string::npos);
+
+  // All places of a few rows at a time, however many a block of their sums could have.
+  const Model deep = model_of(
+      "  %d = input d : f32[batch, 32, 16, 16]\n  %w = input w : f32[32, 16, 2]\n"
+      "  %y = sweep [b < batch, k < 16, i < 16, j < 16, o < 32, r < 2] sum at [b, k, 2*i + 1, 2*j] "
+      "{ %d[b, o, i - r + 1, j else 0.0] * %w[o, k, r] } : f32[batch, 16, 32, 32]\n");
+  const std::string deep_nest = nest_of(lowered(deep, 32 << 10, 1 << 20, 16, 64, 32));
+  CAPTURE(deep_nest);
+  CHECK(deep_nest.find("local patch : f32[8, 32, 17, 16]") != std::string::npos);
 
   // The panel of one factor serves every place of the filter.
   const Model backward = model_of(
