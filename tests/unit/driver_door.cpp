@@ -165,7 +165,7 @@ TEST_CASE("a kernel can be looked at alone") {
 TEST_CASE("the fused stage is a Graph that can be compiled, by itself") {
   const Program program = example("03_digits");
   const std::string text = value_of(inspect(program, {"fused", "", "", ""}));
-  CHECK(text.find("  # kernel hidden\n") != std::string::npos);
+  CHECK(text.find("  # kernel d_hidden.linear\n") != std::string::npos);  // whatever the machine
   const Program again = value_of(compile_text("fused", text));
   CHECK(again.inputs("step").size() == program.inputs("step").size());
   const std::string one = value_of(inspect(program, {"fused", "", "", "predict"}));

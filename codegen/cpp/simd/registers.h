@@ -208,6 +208,11 @@ DESCENT_INLINE R lane_by_lane(Function function, R a, R b, R c, Sequence<int, I.
   return R{function(a[I], b[I], c[I])...};
 }
 
+#if defined(__AVX512F__)
+// The forms without a mask start from a register that g++ 12 then calls uninitialized.
+constexpr __mmask16 every_lane = 0xffff;
+#endif
+
 struct SquareRoot {
   template <class R>
   DESCENT_INLINE R operator()(R x) const {
@@ -219,8 +224,8 @@ struct SquareRoot {
     if constexpr (sizeof(R) == 32 && !is_f32<R>) return (R)_mm256_sqrt_pd((__m256d)x);
 #endif
 #if defined(__AVX512F__)
-    if constexpr (sizeof(R) == 64 && is_f32<R>) return (R)_mm512_sqrt_ps((__m512)x);
-    if constexpr (sizeof(R) == 64 && !is_f32<R>) return (R)_mm512_sqrt_pd((__m512d)x);
+    if constexpr (sizeof(R) == 64 && is_f32<R>) return (R)_mm512_maskz_sqrt_ps(every_lane, (__m512)x);
+    if constexpr (sizeof(R) == 64 && !is_f32<R>) return (R)_mm512_maskz_sqrt_pd((__mmask8)every_lane, (__m512d)x);
 #endif
 #elif defined(__aarch64__)
     if constexpr (is_f32<R>) return (R)vsqrtq_f32((float32x4_t)x);
@@ -247,8 +252,9 @@ struct Round {
     if constexpr (sizeof(R) == 32 && !is_f32<R>) return (R)_mm256_round_pd((__m256d)x, how);
 #endif
 #if defined(__AVX512F__)
-    if constexpr (sizeof(R) == 64 && is_f32<R>) return (R)_mm512_roundscale_ps((__m512)x, how);
-    if constexpr (sizeof(R) == 64 && !is_f32<R>) return (R)_mm512_roundscale_pd((__m512d)x, how);
+    if constexpr (sizeof(R) == 64 && is_f32<R>) return (R)_mm512_maskz_roundscale_ps(every_lane, (__m512)x, how);
+    if constexpr (sizeof(R) == 64 && !is_f32<R>)
+      return (R)_mm512_maskz_roundscale_pd((__mmask8)every_lane, (__m512d)x, how);
 #endif
 #else
     using T = Element<R>;
@@ -319,7 +325,7 @@ struct Saturated {
   template <class R>
   static DESCENT_INLINE auto truncated(R x) {
 #if defined(__AVX512F__)
-    if constexpr (sizeof(R) == 64) return (Raw<int32_t, 16>)_mm512_cvttps_epi32((__m512)x);
+    if constexpr (sizeof(R) == 64) return (Raw<int32_t, 16>)_mm512_maskz_cvttps_epi32(every_lane, (__m512)x);
 #endif
 #if defined(__AVX__)
     if constexpr (sizeof(R) == 32) return (Raw<int32_t, 8>)_mm256_cvttps_epi32((__m256)x);
