@@ -17,6 +17,8 @@ constexpr double gathered_cost = 0.8;    // loaded one by one into vectors
 constexpr double strided_cost = 4;       // stored one by one, each with what follows it on the tile
 constexpr double waiting_slack = 1.03;   // sums that wait for themselves leave nothing for a late load
 constexpr int loads_per_cycle = 2;
+// Bytes per cycle, beside the arithmetic, of what is read again and again from beyond the first-level cache.
+constexpr double from_second_level = 32, from_beyond = 16;
 constexpr int issued_per_cycle = 5;
 // Rows of a tile and vectors of a tile beyond which only code grows.
 constexpr std::int64_t most_tile_rows = 14, most_tile_vectors = 4;
@@ -132,27 +134,32 @@ class ContractionPlan {
     return true;
   }
 
-  // Cycles of one term on a tile: arithmetic, loads, instructions, and the sums waiting for themselves.
-  double cycles(std::int64_t rows, std::int64_t vectors) const {
+  // Cycles of one term on a tile: arithmetic, loads, instructions, the sums waiting for themselves, and the right
+  // factor's way from its cache at so many cycles a vector.
+  double cycles(std::int64_t rows, std::int64_t vectors, double way) const {
     const auto products = static_cast<double>(rows * vectors);
     const auto loads = static_cast<double>(rows + vectors);
     constexpr double loop_instructions = 3, late_load = 0.02;
-    return late_load * loads + std::max({products / machine_.fma_ports, loads / loads_per_cycle,
-                                         (products + loads + loop_instructions) / issued_per_cycle,
-                                         static_cast<double>(machine_.fma_latency) * waiting_slack});
+    return late_load * loads +
+           std::max({products / machine_.fma_ports, loads / loads_per_cycle,
+                     (products + loads + loop_instructions) / issued_per_cycle,
+                     static_cast<double>(machine_.fma_latency) * waiting_slack, way * static_cast<double>(vectors)});
   }
   // All of an axis in tiles, what is left in narrower ones: of a static axis one, of batch one by one.
-  double row_cycles(AxisId row, std::int64_t rows, std::int64_t vectors) const {
+  double row_cycles(AxisId row, std::int64_t rows, std::int64_t vectors, double way) const {
     const std::int64_t rest = extent(row) % rows;
     const bool is_batch = sweep_.axes[static_cast<std::size_t>(row)].extent.is_batch();
     const double rest_cycles = rest == 0  ? 0
-                               : is_batch ? static_cast<double>(rest) * cycles(1, vectors)
-                                          : cycles(rest, vectors);
-    return static_cast<double>(extent(row) / rows) * cycles(rows, vectors) + rest_cycles;
+                               : is_batch ? static_cast<double>(rest) * cycles(1, vectors, way)
+                                          : cycles(rest, vectors, way);
+    return static_cast<double>(extent(row) / rows) * cycles(rows, vectors, way) + rest_cycles;
   }
-  double tile_cycles(AxisId vector, std::optional<AxisId> row, std::int64_t rows, std::int64_t vectors) const {
+  double tile_cycles(AxisId vector, std::optional<AxisId> row, std::int64_t rows, std::int64_t vectors,
+                     double way) const {
     const std::int64_t width = vectors * plan_.lanes, rest = extent(vector) % width;
-    const auto of_rows = [&](std::int64_t count) { return row ? row_cycles(*row, rows, count) : cycles(1, count); };
+    const auto of_rows = [&](std::int64_t count) {
+      return row ? row_cycles(*row, rows, count, way) : cycles(1, count, way);
+    };
     double one = static_cast<double>(extent(vector) / width) * of_rows(vectors);
     if (rest > 0) one += of_rows(ceiling(rest, plan_.lanes));
     const double turns = points_ / static_cast<double>(extent(vector)) / (row ? static_cast<double>(extent(*row)) : 1);
@@ -175,8 +182,15 @@ class ContractionPlan {
         const std::int64_t least = slides ? (vectors - 1) * plan_.lanes + 1 : vectors * plan_.lanes;
         if (!fits || (vectors > 1 && extent(vector) < least)) continue;
         const bool packs = right && row && !slides && is_worth_packing(*right, vector, *row, rows);
-        Choice choice{
-            tile_cycles(vector, row, rows, vectors) + stored + asked, vector, row, rows, vectors, right, packs, slides};
+        const double way = packs || slides ? 0 : way_of_right(right, row, vectors);
+        Choice choice{tile_cycles(vector, row, rows, vectors, way) + stored + asked,
+                      vector,
+                      row,
+                      rows,
+                      vectors,
+                      right,
+                      packs,
+                      slides};
         if (slides) {
           choice.cost += patch_elements(*right, vector) * contiguous_cost;
         } else if (packs) {
@@ -187,6 +201,16 @@ class ContractionPlan {
         if (choice.cost < best_.cost) best_ = choice;
       }
     }
+  }
+  // Cycles that a vector of the right factor takes from where it lies when it is read there again and again: by each
+  // tile of rows what a tile of the vector axis needs of it, without rows all of it by each place of another axis.
+  double way_of_right(std::optional<std::size_t> right, std::optional<AxisId> row, std::int64_t vectors) const {
+    if (!right || elements(*right) == points_) return 0;
+    const double width = static_cast<double>(vectors * plan_.lanes);
+    const double between = (row ? terms_ * width : elements(*right)) * static_cast<double>(element_);
+    const double bytes = static_cast<double>(plan_.lanes) * static_cast<double>(element_);
+    if (between <= static_cast<double>(machine_.l1_bytes)) return 0;
+    return bytes / (between <= static_cast<double>(machine_.l2_bytes) ? from_second_level : from_beyond);
   }
   // What a term costs more where a factor steps through memory in strides along the vector axis.
   double strided_penalty(AxisId vector, std::optional<std::size_t> right) const {

@@ -23,7 +23,17 @@ using loop::Statement;
 constexpr std::size_t most_temps = 512, most_parameters = 24;
 // Of a whole loop, which has no calls to make.
 constexpr std::size_t most_whole_temps = 8192;
+// Locals lie on threads' stacks: back ends refuse more than 2 MiB, of which vectors may take some for their lanes.
+constexpr std::int64_t most_local_bytes = 3 << 19;
 constexpr const char* too_large = "together they are too large";
+
+std::int64_t local_bytes(const Kernel& kernel, std::int64_t largest_batch) {
+  std::int64_t bytes = 0;
+  for (std::size_t i = static_cast<std::size_t>(kernel.parameters); i < kernel.arrays.size(); ++i) {
+    bytes += count(kernel.arrays[i].shape, largest_batch) * size_of(kernel.arrays[i].dtype);
+  }
+  return bytes;
+}
 
 bool same_bounds(const For& a, const For& b) {
   return a.kind == b.kind && a.begin == b.begin && a.end == b.end && a.step == b.step;
@@ -441,6 +451,9 @@ Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::
   if (first.kernel.temps.size() + second.kernel.temps.size() > most_temps) {
     return {std::nullopt, too_large};
   }
+  const std::int64_t locals = local_bytes(first.kernel, largest_batch),
+                     more = local_bytes(second.kernel, largest_batch);
+  if (locals > 0 && more > 0 && locals + more > most_local_bytes) return {std::nullopt, too_large};
   Joined joined = Joiner(first, second).join();
   Kernel& kernel = joined.lowered.kernel;
   if (kernel.temps.size() > most_temps || joined.lowered.buffers.size() > most_parameters) {

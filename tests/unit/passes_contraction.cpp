@@ -319,6 +319,28 @@ parallel i in 0 ..< 48 step 24
 }
 
 // How loops and copies of a window's sums look, with most of the lines left out.
+// One port whose latency a single row of four vectors hides as well as a tile does: what counts is that the right
+// factor lies beyond the first-level cache, and that rows of a tile share its way from there.
+TEST_CASE("what many rows read lies in panels, or comes once for a tile of rows") {
+  LowerOptions options;
+  options.machine.vector_bytes = 64;
+  options.machine.vector_registers = 32;
+  options.machine.fma_ports = 1;
+  options.machine.l2_bytes = 1 << 20;
+  options.largest_batch = 64;
+  options.lanes = 16;
+  for (const char* rows : {"batch", "64", "12"}) {
+    const std::string n = rows;
+    const Model model =
+        model_of("  %x = input x : f32[" + n + ", 784]\n  %w = input w : f32[784, 512]\n  %y = sweep [i < " + n +
+                 ", j < 512, k < 784] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[" + n + ", 512]\n");
+    Result<loop::Program> program = lower(model, options);
+    REQUIRE(program.ok());
+    CAPTURE(n, nest_of(*program));
+    CHECK(nest_of(*program).find("unrolled i") != std::string::npos);
+  }
+}
+
 TEST_CASE("windows are read from patches that know no borders") {
   const Model forward = model_of(
       "  %x = input x : f32[batch, 3, 9, 16]\n  %w = input w : f32[8, 3, 3, 3]\n"

@@ -122,6 +122,25 @@ TEST_CASE("an iteration that needs another one's value stays in a kernel of its 
   CHECK(kernels("  %y = sweep [b < batch, j < 20] { %a[b, %k[j]] + 1.0 } : f32[batch, 20]\n") == 1);
 }
 
+TEST_CASE("kernels whose locals would not fit on one stack stay apart") {
+  const auto fused = [](std::int64_t elements) {
+    const std::string size = std::to_string(elements);
+    const std::string kernel =
+        "(read x : f32[batch], write y : f32[batch]) {\n  parallel b in 0 ..< batch {\n"
+        "    local a : f32[" +
+        size + "]\n    serial i in 0 ..< " + size + " {\n      a[i] = x[b]\n    }\n    y[b] = a[0]\n  }\n}\n";
+    Result<loop::Program> program = loop::parse_program(std::make_shared<Source>(Source{
+        "locals",
+        "descent loop 1\nprogram p batch 4 arena 0\nbuffer u : f32[batch] input\n"
+        "buffer v : f32[batch] output\nbuffer w : f32[batch] output\nkernel one" +
+            kernel + "kernel two" + kernel + "entry step(u) -> (v, w) {\n  call one(u, v)\n  call two(v, w)\n}\n"}));
+    if (!program) FAIL(render(program.errors()));
+    return fuse({program->kernels[0], {0, 1}}, {program->kernels[1], {1, 2}}, {}, 4);
+  };
+  CHECK(fused(1000).kernel);
+  CHECK(fused(300'000).why_not == "together they are too large");  // 2.4 MB
+}
+
 TEST_CASE("calls meet past others that neither needs, up or down") {
   const std::string head =
       "  %x = input x : f32[20]\n  %z = input z : f32[30]\n"
