@@ -41,14 +41,14 @@ std::vector<double> first_losses(Training& training, std::size_t count) {
   return losses;
 }
 
-// The first `count` losses of the lesson's block `plain` are PyTorch's, who takes the same weights and rows.
-void check_losses(const std::string& lesson, const std::string& folder, const std::string& expected,
-                  std::size_t count) {
-  Training training = block_of(lesson, "plain", folder);
-  const std::vector<double> losses = first_losses(training, count);
-  const data::Tensors known = fixture(expected);
-  REQUIRE(losses.size() == count);
-  CHECK(relative_error(losses, known.arrays.at("loss").as<double>().first(count)) < 1e-3);
+// The first 50 losses of a block without chance are PyTorch's, who takes the same weights and rows.
+void check_losses(const std::string& lesson, const std::string& block, const std::string& folder,
+                  const std::string& expected, const Settings& settings = {}) {
+  Training training = block_of(lesson, block, folder, settings);
+  const std::vector<double> losses = first_losses(training, 50);
+  const data::Tensors known = fixture(expected + ".expected");
+  REQUIRE(losses.size() == 50);
+  CHECK(relative_error(losses, known.arrays.at("loss").as<double>()) < 1e-3);
 }
 
 // Rows of two numbers with a class.
@@ -90,12 +90,12 @@ TEST_CASE("sounds with noise: the same seed gives the same losses at any number 
 
 TEST_CASE("photographs: the residual network has PyTorch's first losses") {
   const std::string folder = folder_with("cifar10-subset/train_images.npy");
-  if (!folder.empty()) check_losses("images/14_cifar", folder, "cifar.expected", 50);
+  if (!folder.empty()) check_losses("images/14_cifar", "plain", folder, "14_cifar");
 }
 
 TEST_CASE("nuclei: the U-Net has PyTorch's first losses") {
   const std::string folder = folder_with("dsb2018-nuclei/train-images-idx3-ubyte.gz");
-  if (!folder.empty()) check_losses("images/25_nuclei", folder, "nuclei.expected", 50);
+  if (!folder.empty()) check_losses("images/25_nuclei", "plain", folder, "25_nuclei");
 }
 
 TEST_CASE("photographs and nuclei, mirrored and moved, lower the loss too") {
@@ -109,6 +109,14 @@ TEST_CASE("photographs and nuclei, mirrored and moved, lower the loss too") {
     REQUIRE(losses.size() == 25);
     CHECK(losses.back() < losses.front());
   }
+}
+
+TEST_CASE("spoken digits: both networks have PyTorch's first losses") {
+  const std::string folder = folder_with("fsdd/index.csv");
+  if (folder.empty()) return;
+  const Settings plain = {{"shuffle", "false"}, {"later", "0"}, {"drop", "0"}};
+  check_losses("speech/40_digits", "official", folder, "40_official", plain);
+  check_losses("speech/40_digits", "dense_official", folder, "40_dense_official", plain);
 }
 
 TEST_CASE("spoken digits: the lesson splits by speaker, and its loss falls") {

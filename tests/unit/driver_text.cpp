@@ -58,6 +58,12 @@ std::string data_folder() {
   return {};
 }
 
+// A train block, and what tests/fixtures/first_losses_torch.py calls it.
+struct Lesson {
+  std::string file, block, expected;
+  Settings settings = {};
+};
+
 }  // namespace
 
 TEST_CASE("sentences from two files: split, trained, kept with their vocabulary, predicted from text") {
@@ -179,20 +185,24 @@ TEST_CASE("a training on streams goes on bit for bit") {
 TEST_CASE("lessons on text have PyTorch's first 50 losses") {
   const std::string folder = data_folder();
   if (folder.empty()) return;
-  const std::pair<std::string, Settings> lessons[] = {{"31_shakespeare", {}},
-                                                      {"34_gpt", {{"rate", "1e-3"}}},
-                                                      {"35_translation", {{"drop", "0"}}},
-                                                      {"36_transformer", {{"drop", "0"}, {"rate", "1e-3"}}}};
-  for (const auto& [name, settings] : lessons) {
-    INFO(name);
-    Settings in_order = settings;
-    in_order.push_back({"shuffle", "false"});
+  const Lesson lessons[] = {{"31_shakespeare", "plays", "31_shakespeare"},
+                            {"31_shakespeare", "plain", "31_plain"},
+                            {"34_gpt", "plays", "34_gpt"},
+                            {"35_translation", "captions", "35_translation", {{"drop", "0"}}},
+                            {"36_transformer", "captions", "36_transformer", {{"drop", "0"}}}};
+  for (const Lesson& lesson : lessons) {
+    INFO(lesson.expected);
+    CompileOptions options;
+    options.train = lesson.block;
+    options.set = lesson.settings;
+    options.set.push_back({"shuffle", "false"});
     Training training =
-        training_of(example("text/" + name, in_order), {.data_folder = folder, .trainer = {}, .checkpoint = {}});
+        training_of(value_of(compile_file(source_folder + "/examples/text/" + lesson.file + ".descent", options)),
+                    {.data_folder = folder, .trainer = {}, .checkpoint = {}});
     std::vector<double> losses;
     value_of(training.run_epoch([&](std::int64_t, double loss) { losses.push_back(loss); },
                                 [&] { return losses.size() >= 50; }));
-    const data::Tensors expected = fixture(name + ".expected");
+    const data::Tensors expected = fixture(lesson.expected + ".expected");
     REQUIRE(losses.size() == 50);
     CHECK(relative_error(losses, expected.arrays.at("loss").as<double>()) < 1e-3);
   }
