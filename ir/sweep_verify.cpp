@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "ir/graph_verify.h"
 #include "ir/match.h"
@@ -43,6 +44,9 @@ class SweepVerifier {
   const TensorType& result() const { return context_.graph.type(context_.node().results[0]); }
   bool is_scalar(ScalarId id, ScalarId before) const { return id >= 0 && id < before; }
 
+  // What a finding calls it, asked for when there is one: a tensor's name takes the whole model's text.
+  using What = std::function<std::string()>;
+
   // -- box: extents and guards ---------------------------------------------------------------------------------------
   void check_box() {
     for (std::size_t i = 0; i < sweep_.axes.size(); ++i) {
@@ -50,19 +54,19 @@ class SweepVerifier {
       if (size < 0 || size > largest_extent)
         report("bad-extent", fmt::format("expected axis '{}' to have 1 to 2^40 points, found {}", names_[i], size));
     }
-    for (const Affine& guard : sweep_.guards) check_form(guard, "a guard");
+    for (const Affine& guard : sweep_.guards) check_form(guard, [] { return "a guard"; });
   }
 
-  void check_form(const Affine& form, std::string_view what) {
+  void check_form(const Affine& form, const What& what) {
     for (std::size_t i = 0; i < form.terms.size(); ++i) {
       const auto [axis, coefficient] = form.terms[i];
       const bool known =
           axis < static_cast<AxisId>(sweep_.axes.size()) && axis >= -static_cast<AxisId>(context_.loops.size());
       if (!known)
-        return report("unknown-axis", fmt::format("{} uses axis {}, but the sweep has {} and stands in {} scans", what,
-                                                  axis, sweep_.axes.size(), context_.loops.size()));
+        return report("unknown-axis", fmt::format("{} uses axis {}, but the sweep has {} and stands in {} scans",
+                                                  what(), axis, sweep_.axes.size(), context_.loops.size()));
       if (coefficient == 0 || (i > 0 && form.terms[i - 1].axis >= axis))
-        return report("not-canonical", fmt::format("{} is not canonical: terms must ascend and not be zero", what));
+        return report("not-canonical", fmt::format("{} is not canonical: terms must ascend and not be zero", what()));
     }
   }
 
@@ -76,7 +80,7 @@ class SweepVerifier {
       match(
           scalar.node, [&](const Literal& literal) { check_literal(literal.value, scalar.type, "literal"); },
           [&](const AxisValue& value) {
-            check_form(value.form, "an index value");
+            check_form(value.form, [] { return "an index value"; });
             if (scalar.type != DType::i32)
               report("wrong-type", fmt::format("expected an index value to be i32, found {}", name_of(scalar.type)));
           },
@@ -125,17 +129,18 @@ class SweepVerifier {
     if (read.at.size() != tensor.shape.size())
       return report("index-count", fmt::format("expected {} indices for {} {}, found {}", tensor.shape.size(),
                                                context_.name(read.tensor), to_string(tensor.shape), read.at.size()));
-    for (const Index& index : read.at) check_index(index, id, "an index of " + context_.name(read.tensor));
+    for (const Index& index : read.at)
+      check_index(index, id, [&] { return "an index of " + context_.name(read.tensor); });
     if (read.otherwise) check_literal(*read.otherwise, type, "the value after 'else'");
   }
 
-  void check_index(const Index& index, ScalarId before, const std::string& what) {
+  void check_index(const Index& index, ScalarId before, const What& what) {
     check_form(index.offset, what);
     if (index.through == no_scalar || failed_) return;
     const bool reads = is_scalar(index.through, before) &&
                        std::holds_alternative<Read>(sweep_.body[index.through].node) &&
                        sweep_.body[index.through].type == DType::i32;
-    if (!reads) report("bad-index", fmt::format("{} must go through an earlier read of an i32 tensor", what));
+    if (!reads) report("bad-index", fmt::format("{} must go through an earlier read of an i32 tensor", what()));
   }
 
   // -- result: type and rank
@@ -154,7 +159,8 @@ class SweepVerifier {
     if (sweep_.landing.size() != result().shape.size())
       report("index-count", fmt::format("expected one landing index per axis of {}, found {}",
                                         to_string(result().shape), sweep_.landing.size()));
-    for (const Index& index : sweep_.landing) check_index(index, sweep_.body.root() + 1, "a landing index");
+    for (const Index& index : sweep_.landing)
+      check_index(index, sweep_.body.root() + 1, [] { return "a landing index"; });
   }
 
   // -- batch: only as a whole axis
@@ -162,12 +168,12 @@ class SweepVerifier {
   void check_batch() {
     for (const ScalarId id : reads_of(sweep_.body)) {
       const auto& read = std::get<Read>(sweep_.body[id].node);
-      check_batch(read.at, context_.graph.type(read.tensor).shape, context_.name(read.tensor));
+      check_batch(read.at, context_.graph.type(read.tensor).shape, [&] { return context_.name(read.tensor); });
     }
-    check_batch(sweep_.landing, result().shape, "the result");
+    check_batch(sweep_.landing, result().shape, [] { return "the result"; });
   }
 
-  void check_batch(const std::vector<Index>& at, const Shape& shape, const std::string& what) {
+  void check_batch(const std::vector<Index>& at, const Shape& shape, const What& what) {
     for (std::size_t dimension = 0; dimension < at.size(); ++dimension) {
       const Index& index = at[dimension];
       const bool uses_batch = std::any_of(index.offset.terms.begin(), index.offset.terms.end(), [&](const Term& term) {
@@ -177,11 +183,11 @@ class SweepVerifier {
       if (shape[dimension].is_batch() && !(uses_batch && plain))
         report("batch-not-whole", fmt::format("expected dimension {} of {} to be indexed by a whole batch axis alone, "
                                               "found {}",
-                                              dimension, what, shown(index.offset)));
+                                              dimension, what(), shown(index.offset)));
       else if (!shape[dimension].is_batch() && uses_batch)
         report("batch-not-whole", fmt::format("a batch axis may index a batch dimension only, but dimension {} of {} "
                                               "has {}",
-                                              dimension, what, to_string(shape[dimension])));
+                                              dimension, what(), to_string(shape[dimension])));
     }
   }
 

@@ -1,6 +1,7 @@
 #include "passes/kernel_list.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "ir/match.h"
 #include "passes/fuse.h"
@@ -18,6 +19,100 @@ using loop::Steps;
 // How many calls back a partner is looked for.
 constexpr std::size_t farthest = 16;
 constexpr const char* share_nothing = "they share no array";
+
+// A number that kernels of one shape (shape_of) share, and others hardly ever: found without writing their text. Values
+// stand in any order and under any number, so they add up within their block; literals stand wherever they are used.
+class ShapeNumber {
+ public:
+  static std::size_t of(const Kernel& kernel) {
+    ShapeNumber number(kernel);
+    number.add(kernel.parameters);
+    number.add(kernel.indices);
+    for (int i = 0; i < kernel.parameters; ++i) number.add(kernel.arrays[static_cast<std::size_t>(i)]);
+    number.add(kernel.body);
+    return number.number_;
+  }
+
+ private:
+  explicit ShapeNumber(const Kernel& kernel) : kernel_(kernel) {}
+
+  void add(std::int64_t part) {
+    constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;  // of the golden ratio
+    number_ = (std::rotl(number_, 5) ^ static_cast<std::uint64_t>(part)) * odd;
+  }
+  void add(const Array& array) {
+    add(static_cast<std::int64_t>(array.role));
+    add(static_cast<std::int64_t>(array.dtype));
+    add(array.panel);
+    for (const Extent extent : array.shape) add(extent.size);
+  }
+  void add(const Affine& form) {
+    add(form.constant);
+    for (const Term& term : form.terms) {
+      add(term.axis);
+      add(term.coefficient);
+    }
+  }
+  void add(const loop::Bound& bound) {
+    add(bound.form);
+    add(bound.multiple);
+  }
+  void add(const std::vector<loop::Subscript>& at) {
+    for (const loop::Subscript& subscript : at) {
+      add(subscript.offset);
+      add(subscript.through == loop::no_temp ? 0 : 1);
+    }
+  }
+  void add(const loop::Block& block) {
+    std::uint64_t values = 0;
+    for (const loop::Statement& statement : block) {
+      match(
+          statement.node, [&](const loop::Let& let) { values += of(let); },
+          [&](const loop::Store& store) {
+            add(store.array);
+            add(store.at);
+          },
+          [&](const loop::Declare& declare) { add(kernel_.arrays[static_cast<std::size_t>(declare.array)]); },
+          [&](const loop::If& branch) { add(branch.then); },
+          [&](const loop::For& loop) {
+            add(static_cast<std::int64_t>(loop.kind));
+            add(loop.variable);
+            add(loop.begin);
+            for (const loop::Bound& bound : loop.end) add(bound);
+            add(loop.step);
+            add(loop.body);
+          });
+    }
+    add(static_cast<std::int64_t>(values));
+  }
+  std::uint64_t of(const loop::Let& let) const {
+    ShapeNumber value(kernel_);
+    value.add(static_cast<std::int64_t>(let.value.index()));
+    value.add(static_cast<std::int64_t>(kernel_.temps[static_cast<std::size_t>(let.temp)]));
+    const bool counts = match(
+        let.value, [](const Literal&) { return false; },
+        [&](const loop::IndexValue& index) {
+          value.add(index.form);
+          return true;
+        },
+        [](const loop::BatchValue&) { return true; },
+        [&](const loop::Load& load) {
+          value.add(load.array);
+          value.add(load.at);
+          value.add(load.guard == loop::no_temp ? 0 : 1);
+          value.add(std::bit_cast<std::int64_t>(load.otherwise));
+          return true;
+        },
+        [&](const loop::Operation& operation) {
+          value.add(static_cast<std::int64_t>(operation.op));
+          return true;
+        });
+    return counts ? value.number_ : 0;
+  }
+
+  const Kernel& kernel_;
+  std::uint64_t number_ = 0;
+};
 
 // The kernel's text without the names of kernel, arrays and variables: equal for kernels that do the same.
 std::string shape_of(Kernel kernel) {
@@ -172,6 +267,17 @@ void KernelList::count_users(const Steps& steps) {
   }
 }
 
+// Of the program's kernel that does the same, else the next one.
+loop::KernelId KernelList::number_of(const Kernel& kernel, const loop::Program& program) {
+  std::vector<loop::KernelId>& alike = made_[ShapeNumber::of(kernel)];
+  const std::string shape = alike.empty() ? "" : shape_of(kernel);
+  for (const loop::KernelId id : alike) {
+    if (shape_of(program.kernels[static_cast<std::size_t>(id)]) == shape) return id;
+  }
+  alike.push_back(static_cast<loop::KernelId>(program.kernels.size()));
+  return alike.back();
+}
+
 void KernelList::place(Steps& steps, loop::Program& program, const std::function<std::string(const std::string&)>& name,
                        std::vector<std::size_t>& order) {
   const auto is_private = [this](BufferId id) {
@@ -187,10 +293,8 @@ void KernelList::place(Steps& steps, loop::Program& program, const std::function
           forward_stores(lowered, is_private);
           drop_unseen(lowered.kernel);
           call.buffers = lowered.buffers;
-          const auto number = static_cast<loop::KernelId>(program.kernels.size());
-          auto [known, fresh] = made_.try_emplace(shape_of(lowered.kernel), number);
-          call.kernel = known->second;
-          if (fresh) {
+          call.kernel = number_of(lowered.kernel, program);
+          if (call.kernel == static_cast<loop::KernelId>(program.kernels.size())) {
             lowered.kernel.name = name(lowered.kernel.name);
             program.kernels.push_back(std::move(lowered.kernel));
           }

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -62,6 +62,7 @@ class KernelList {
   Entry& entry(const loop::Call& call) { return entries_[static_cast<std::size_t>(call.kernel)]; }
   const loop::Buffer& buffer(loop::BufferId id) const { return buffers_[static_cast<std::size_t>(id)]; }
   void count_users(const loop::Steps& steps);
+  loop::KernelId number_of(const loop::Kernel& kernel, const loop::Program& program);
   void place(loop::Steps& steps, loop::Program& program, const std::function<std::string(const std::string&)>& name,
              std::vector<std::size_t>& order);
   FusedCall call_of(const Entry& entry) const;
@@ -72,8 +73,8 @@ class KernelList {
   std::vector<Entry> entries_;
   std::unordered_set<std::size_t> seen_;  // hashes of the shapes of the kernels given
   std::int64_t distinct_operations_ = 0, operations_ = 0;
-  std::vector<int> users_;                      // calls per buffer
-  std::map<std::string, loop::KernelId> made_;  // by shape
+  std::vector<int> users_;                                             // calls per buffer
+  std::unordered_map<std::size_t, std::vector<loop::KernelId>> made_;  // by the number of their shape
 };
 
 }  // namespace descent

@@ -141,6 +141,23 @@ TEST_CASE("kernels whose locals would not fit on one stack stay apart") {
   CHECK(fused(300'000).why_not == "together they are too large");  // 2.4 MB
 }
 
+TEST_CASE("kernels that do the same are one, those of the same parts in another order are not") {
+  const loop::Program program = lowered(entry_of(R"(
+  %x = input x : f32[batch, 20]
+  %u = input u : f32[batch, 20]
+  %w = input w : f32[batch, 20]
+  %y = sweep [b < batch, j < 20] { %x[b, j] * 2.0 - (%x[b, j] + 1.0) } : f32[batch, 20]
+  %v = sweep [b < batch, j < 20] { %u[b, j] * 2.0 - (%u[b, j] + 1.0) } : f32[batch, 20]
+  %z = sweep [b < batch, j < 20] { %w[b, j] + 1.0 - %w[b, j] * 2.0 } : f32[batch, 20]
+  output y = %y
+  output v = %v
+  output z = %z
+)"),
+                                        true);
+  CHECK(calls_of(program) == Names{"y", "y", "z"});
+  CHECK(program.kernels.size() == 2);
+}
+
 TEST_CASE("calls meet past others that neither needs, up or down") {
   const std::string head =
       "  %x = input x : f32[20]\n  %z = input z : f32[30]\n"
