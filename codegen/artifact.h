@@ -19,7 +19,7 @@ struct ModelPort {
   TensorType type;
 };
 struct ModelEntry {
-  std::string name;  // init, step, steps, evaluate, report, predict, advance
+  std::string name;  // init, step, steps, accumulate, evaluate, report, predict, advance
   std::vector<ModelPort> inputs, outputs;
 };
 struct ModelState {
@@ -39,6 +39,7 @@ struct ModelFace {
   std::string name;
   std::string source;  // the file it comes from
   std::int64_t largest_batch = 1;
+  std::int64_t accumulate = 1;  // batches whose rows make one step in an epoch
   std::int64_t arena_bytes = 0;
   std::vector<ModelEntry> entries;
   std::vector<ModelState> states;

@@ -162,6 +162,7 @@ class ClassPrinter {
         "if (!done(" + call("step", joined("rows", joined(method.arguments, "&losses"))) + ")) return std::nullopt;");
     add(2, "return losses;");
     add(1, "}");
+    if (face_.entry("accumulate")) accumulation(method);
     add(1, "// Epochs over all rows; with room for their order each has one of its own by the seed.");
     add(1, "std::optional<Losses> train(" +
                joined(joined("std::int64_t epochs", method.parameters), "std::span<std::uint32_t> order = {}") + ") {");
@@ -175,6 +176,17 @@ class ClassPrinter {
     add(1, "}");
     add(1, "void set_total_steps(std::int64_t steps) { " + call("set_total_steps", "steps") + "; }");
     one_line("std::int64_t steps_taken() const", call("steps_taken", ""));
+  }
+
+  void accumulation(const Method& method) {
+    add(1, "// Of a step that takes several batches one before the last.");
+    add(1, "std::optional<Losses> accumulate(" + method.parameters + ") {");
+    tell_rows(method, "std::nullopt");
+    add(2, "Losses losses{};");
+    add(2, "if (!done(" + call("accumulate", joined("rows", joined(method.arguments, "&losses"))) +
+               ")) return std::nullopt;");
+    add(2, "return losses;");
+    add(1, "}");
   }
 
   void use() {

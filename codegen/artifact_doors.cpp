@@ -102,8 +102,21 @@ class DoorList {
     pass(one, "int64_t", "rows");
     pack(one, step->inputs, Kind::data, true);
     pass(one, losses, "losses");
+    if (const ModelEntry* part = face_.entry("accumulate")) {
+      Door& door =
+          add_on_trainer("int32_t", "accumulate", "accumulate",
+                         "Of a step that takes several batches one before the last, 1 to " + words_.upper +
+                             "_LARGEST_BATCH rows: adds to the gradient that the next call of " + words_.prefix +
+                             "_step takes the mean of, over all their rows. Parameters stay as they are." +
+                             ports_text(part->inputs, Kind::data));
+      pass(door, "int64_t", "rows");
+      pack(door, part->inputs, Kind::data, true);
+      pass(door, losses, "losses");
+    }
+    const std::string grouped =
+        face_.accumulate > 1 ? ", " + words_.upper + "_ACCUMULATE batches to a step, fewer at the end of an epoch" : "";
     Door& many = add_on_trainer("int32_t", "train", "train",
-                                "Epochs over all rows of a set in memory, batch by batch, " + last +
+                                "Epochs over all rows of a set in memory, batch by batch, " + last + grouped +
                                     ". With `order`, "
                                     "room "
                                     "for as many numbers as there are rows, each epoch has an order of its own by the "

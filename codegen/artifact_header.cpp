@@ -80,6 +80,7 @@ class HeaderPrinter {
     std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(contract_));
     constant("CONTRACT", "UINT64_C(0x" + std::string(digits) + ")");
     constant("LARGEST_BATCH", std::to_string(face_.largest_batch));
+    if (face_.accumulate > 1) constant("ACCUMULATE", std::to_string(face_.accumulate));
     constant("MEMORY_BYTES", std::to_string(memory_bytes_of(face_)));
     constant("MEMORY_ALIGNMENT", "64");
     std::int64_t weights = std::ssize(face_.weights_header);
@@ -94,7 +95,7 @@ class HeaderPrinter {
     if (face_.states.empty()) return;
     cpp::Names names;
     for (const char* name :
-         {"CONTRACT", "LARGEST_BATCH", "MEMORY_BYTES", "MEMORY_ALIGNMENT", "WEIGHTS_BYTES", "STATES"}) {
+         {"CONTRACT", "LARGEST_BATCH", "ACCUMULATE", "MEMORY_BYTES", "MEMORY_ALIGNMENT", "WEIGHTS_BYTES", "STATES"}) {
       names.take(name);
     }
     text_ += c_comment("The states' numbers in " + words_.prefix + "_states.") + "enum {\n";

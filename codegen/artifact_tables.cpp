@@ -20,7 +20,8 @@ constexpr std::int64_t copied_bytes = 32 << 10;  // of its inputs, so that batch
 constexpr std::int64_t alignment = 64;
 
 // By DESCENT_INIT …
-constexpr const char* entry_names[] = {"init", "step", "steps", "evaluate", "report", "predict", "advance"};
+constexpr const char* entry_names[] = {"init",   "step",    "steps",   "evaluate",
+                                       "report", "predict", "advance", "accumulate"};
 
 // DESCENT_F32 …
 int number_of(DType type) {
@@ -213,7 +214,7 @@ class TableBuilder {
                  ? rank_among(entry.outputs, port, ModelPort::Kind::tensor)
                  : -1;
     }
-    if (entry.name == "step" || entry.name == "steps") {
+    if (entry.name == "step" || entry.name == "steps" || entry.name == "accumulate") {
       return rank_among(entry.outputs, port, ModelPort::Kind::number);
     }
     const std::vector<std::string> metrics = metrics_of(face_);
@@ -303,7 +304,7 @@ class TableBuilder {
                           i32(std::ssize(face_.rates)),
                           i32(std::ssize(face_.states)),
                           i32(std::ssize(face_.saved)),
-                          i32(0)});
+                          i32(face_.accumulate)});
     tables_.push_back(std::move(model));
   }
 

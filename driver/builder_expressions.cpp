@@ -238,6 +238,10 @@ Expression stop_gradient(const Expression& a) { return call("stop_gradient", a);
 Expression grad(const Expression& of, const Expression& by) { return call("grad", of, by); }
 Expression over_epoch(const Expression& a) { return call("over_epoch", a); }
 Expression over_parameters(const Expression& a) { return call("over_parameters", a); }
+Expression plateaus(const Expression& patience, const Expression& threshold, const Expression& delta,
+                    const Expression& cooldown) {
+  return call("plateaus", patience, threshold, delta, cooldown);
+}
 
 Expression reduce(std::string_view combiner, const Over& over, const Expression& body) {
   ast::Reduction reduction{identifier(combiner), {}, tree_of(body)};

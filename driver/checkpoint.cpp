@@ -26,7 +26,9 @@ data::Array scalar(data::DType dtype, T value) {
 }
 
 // What a training that goes on in the data keeps besides, which a Trainer has no use for.
-bool is_position(std::string_view name) { return name.starts_with("epoch/"); }
+bool is_position(std::string_view name) {
+  return name.starts_with("epoch/") || name.starts_with("monitor/") || name.starts_with("best/");
+}
 
 std::string metadata(const data::Tensors& tensors, const std::string& key) {
   const auto found = tensors.metadata.find(key);

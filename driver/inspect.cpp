@@ -10,6 +10,7 @@
 #include "fmt/format.h"
 #include "ir/loop_cost.h"
 #include "passes/pipeline.h"
+#include "passes/whole_loop.h"
 
 namespace descent {
 namespace {
@@ -134,8 +135,14 @@ Result<std::string> around_pass(const Program& program, const InspectOptions& op
 
 // That the entry and the kernel of it exist, where they are named.
 Diagnostics check_parts(const Program& program, const std::string& entry, const std::string& kernel) {
-  if (!entry.empty() && !program.loop().entry(entry))
-    return {unknown("unknown-entry", "entry", entry, names_of(program.loop().entries))};
+  if (!entry.empty() && !program.loop().entry(entry)) {
+    Diagnostic wrong = unknown("unknown-entry", "entry", entry, names_of(program.loop().entries));
+    if (entry == whole_loop_entry && program.has("accumulate")) {
+      wrong.notes = {
+          {{}, "a step of several batches has no whole loop: 'accumulate' and 'step' are called one by one"}};
+    }
+    return {std::move(wrong)};
+  }
   const loop::Program part = entry.empty() ? program.loop() : only_entry(program.loop(), entry);
   const std::vector<std::string> kernels = names_of(part.kernels);
   const bool known = kernel.empty() || std::find(kernels.begin(), kernels.end(), kernel) != kernels.end();

@@ -116,6 +116,8 @@ codegen::ModelFace face_of(const Program& program, const loop::Program& loop, bo
     for (const frontend::Rate& rate : program.parts().compilation->rates) face.rates.push_back({rate.name, rate.value});
   }
   if (!face.update()) face.rates.clear();
+  // Whoever builds without the entry makes a step of each batch.
+  if (program.train() && face.entry("accumulate")) face.accumulate = program.train()->accumulate;
   add_states(program, loop, face);
   add_weights_header(face);
   return face;

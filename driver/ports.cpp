@@ -44,7 +44,9 @@ std::string shared_name(const loop::Program& program, const loop::Buffer& buffer
 
 Port::Kind loop_output_kind(const std::string& entry, const TensorType& type) {
   if (!type.shape.empty() || !is_float(type.dtype)) return Port::Kind::output;
-  return entry == "step" ? Port::Kind::loss : entry == "predict" ? Port::Kind::output : Port::Kind::metric;
+  return entry == "step" || entry == "accumulate" ? Port::Kind::loss
+         : entry == "predict"                     ? Port::Kind::output
+                                                  : Port::Kind::metric;
 }
 
 }  // namespace

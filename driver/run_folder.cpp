@@ -41,6 +41,7 @@ std::string line_of(const EpochReport& report, bool has_test) {
     line +=
         fmt::format(", \"metrics\": {}, \"on\": \"{}\"", json::object(report.evaluation), has_test ? "test" : "train");
   }
+  if (!report.changed.empty()) line += fmt::format(", \"changed\": {}", json::object(report.changed));
   return line + fmt::format(", \"seconds\": {:.6f}}}\n", report.seconds);
 }
 

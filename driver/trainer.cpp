@@ -33,6 +33,7 @@ Result<EntryCall*> Trainer::Parts::known(std::string_view entry) {
   const auto call = calls.find(entry);
   if (call != calls.end()) return &call->second;
   std::string why = entry == "step" ? "it needs a train block" : "the text does not have it";
+  if (entry == "accumulate") why = "it needs a train block with accumulate = 2 or more";
   const Graph* predict = program.step() ? program.step()->entry("predict") : nullptr;
   if (entry == "advance" && predict) why = advance_of(*predict).why_not;
   return diagnostic("no-entry", {}, fmt::format("model '{}' has no entry '{}': {}", program.name(), entry, why));
@@ -112,6 +113,7 @@ Diagnostics Trainer::Parts::make_steps(std::int64_t count, std::int64_t rows, st
   std::vector<codegen::Wanted> wanted;
   if (in_turns) wanted.push_back({whole_loop_entry});
   if (!in_turns || rest) wanted.push_back({"step"});
+  if (calls.contains("accumulate")) wanted.push_back({"accumulate"});
   return make(wanted);
 }
 
@@ -204,6 +206,7 @@ Diagnostics Trainer::init(std::int64_t seed) {
   // Of a small model it is not known yet which form of the step is wanted.
   const auto step = parts_->calls.find("step");
   if (step != parts_->calls.end() && !step->second.may_have_turns()) wanted.push_back({"step"});
+  if (parts_->calls.contains("accumulate")) wanted.push_back({"accumulate"});
   if (Diagnostics wrong = parts_->make(wanted); !wrong.empty()) return wrong;
   if (!parts_->calls.contains("init")) return {};
   auto call = parts_->ready("init", 1, {});
@@ -229,6 +232,13 @@ Result<std::span<const double>> Trainer::steps(std::int64_t count, std::int64_t 
   if (!call) return call.errors();
   if (Diagnostics wrong = (*call)->feed_batches(rows, feeds); !wrong.empty()) return wrong;
   return parts_->take_steps(**call, parts_->step, count, rows);
+}
+
+Result<std::span<const double>> Trainer::accumulate(std::int64_t rows, std::span<const Feed> feeds) {
+  auto call = parts_->ready("accumulate", rows, feeds);
+  if (!call) return call.errors();
+  parts_->run(**call, rows);
+  return (*call)->numbers();
 }
 
 Result<std::span<const double>> Trainer::evaluate(std::int64_t rows, std::span<const Feed> feeds) {

@@ -62,11 +62,12 @@ Diagnostics Training::Parts::start() {
 Diagnostics Training::Parts::check_losses(std::span<const double> losses) const {
   for (std::size_t i = 0; i < losses.size(); ++i) {
     if (std::isfinite(losses[i])) continue;
+    const bool belongs_to_next = !is_step_due(std::min(epoch.losses.rows + batch(), data.rows));
     const NamedValues names = named(program.outputs("step"), {losses.begin(), losses.end()});
     const std::optional<Note> in_data = not_finite_in(data);
     return {diagnostic("loss-not-finite", block.at,
                        fmt::format("loss '{}' is {} at step {} (epoch {})", names[i].first, number_text(losses[i]),
-                                   trainer.steps_taken(), epochs_done + 1),
+                                   trainer.steps_taken() + (belongs_to_next ? 1 : 0), epochs_done + 1),
                        {in_data ? *in_data
                                 : Note{{},
                                        "a smaller rate or smaller inputs may help; `descent check` compares the "
@@ -136,8 +137,12 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
                                              .test_batches = {},
                                              .epoch = {},
                                              .order = {},
-                                             .traits = {}});
-  parts->steps_at_once = parts->trainer.parts().steps_at_once(row_bytes(parts->data) * parts->batch());
+                                             .traits = {},
+                                             .plateaus = {}});
+  parts->plateaus.resize(program.parts().compilation->plateaus.size());
+  if (block->accumulate == 1) {
+    parts->steps_at_once = parts->trainer.parts().steps_at_once(row_bytes(parts->data) * parts->batch());
+  }
   parts->batches.emplace(parts->data, parts->batch() * parts->steps_at_once);
   if (parts->test) parts->test_batches.emplace(*parts->test, parts->batch());
   const bool anew = options.checkpoint.empty();
@@ -157,7 +162,7 @@ std::int64_t Training::test_rows() const { return parts_->test ? parts_->test->r
 std::int64_t Training::steps_per_epoch() const { return parts_->steps_per_epoch(); }
 
 Diagnostics Training::Parts::make_code() {
-  if (epochs_done >= block.epochs) return {};
+  if (stopped || epochs_done >= block.epochs) return {};
   const std::int64_t rows = std::min(batch(), data.rows), steps = at_once(rows, data.rows);
   const auto feeds = batches->take(0, steps * rows, {true, static_cast<std::uint64_t>(block.seed), 0});
   if (!feeds) return feeds.errors();
@@ -169,25 +174,48 @@ Diagnostics Training::Parts::take_steps(const Progress& progress, const Pause& p
     order =
         data::permutation(data.rows, static_cast<std::uint64_t>(block.seed), static_cast<std::uint64_t>(epochs_done));
   }
+  while (!at_end() && !(pause && pause())) {
+    if (Diagnostics wrong = take_batches(progress); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
+Result<std::span<const Feed>> Training::Parts::feeds_of(std::int64_t begin, std::int64_t rows) {
+  const data::Draw draw{true, static_cast<std::uint64_t>(block.seed), static_cast<std::uint64_t>(epochs_done)};
+  if (!block.shuffle) return batches->take(begin, rows, draw);
+  return batches->take(std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(rows)), draw);
+}
+
+bool Training::Parts::is_step_due(std::int64_t rows) const {
+  return block.accumulate == 1 || rows >= data.rows || batches_of(rows) % block.accumulate == 0;
+}
+
+Diagnostics Training::Parts::take_batches(const Progress& progress) {
+  const std::int64_t begin = epoch.losses.rows, left = data.rows - begin;
+  const std::int64_t rows = std::min(batch(), left);
+  const std::int64_t count = at_once(rows, left);
+  const auto feeds = feeds_of(begin, count * rows);
+  if (!feeds) return feeds.errors();
   Diagnostics wrong;
-  while (!at_end() && wrong.empty() && !(pause && pause())) {
-    const std::int64_t begin = epoch.losses.rows, left = data.rows - begin;
-    const std::int64_t rows = std::min(batch(), left);
-    const std::int64_t steps = at_once(rows, left);
-    const data::Draw draw{true, static_cast<std::uint64_t>(block.seed), static_cast<std::uint64_t>(epochs_done)};
-    const auto feeds = block.shuffle ? batches->take(std::span(order).subspan(static_cast<std::size_t>(begin),
-                                                                              static_cast<std::size_t>(steps * rows)),
-                                                     draw)
-                                     : batches->take(begin, steps * rows, draw);
-    if (!feeds) return feeds.errors();
-    const auto note = [&](std::span<const double> losses) {
-      wrong = check_losses(losses);
-      if (!wrong.empty()) return false;
-      epoch.losses.add(losses, rows);
-      if (progress) progress((epoch.losses.rows + batch() - 1) / batch(), losses.empty() ? 0 : losses[0]);
-      return true;
-    };
-    if (Diagnostics failed = trainer.parts().train(steps, rows, *feeds, note); !failed.empty()) return failed;
+  const auto note = [&](std::span<const double> losses) {
+    wrong = check_losses(losses);
+    if (!wrong.empty()) return false;
+    epoch.losses.add(losses, rows);
+    const bool is_alone = block.accumulate == 1;
+    if (!is_alone) epoch.group.add(losses, rows);
+    if (!is_step_due(epoch.losses.rows)) return true;
+    if (progress) {
+      progress(steps_of(batches_of(epoch.losses.rows)), is_alone ? losses[0] : epoch.group.means()[0]);
+    }
+    if (!is_alone) epoch.group = {};
+    return true;
+  };
+  if (is_step_due(begin + rows)) {
+    if (Diagnostics failed = trainer.parts().train(count, rows, *feeds, note); !failed.empty()) return failed;
+  } else {
+    const Result<std::span<const double>> losses = trainer.accumulate(rows, *feeds);
+    if (!losses) return losses.errors();
+    note(*losses);
   }
   return wrong;
 }
@@ -211,7 +239,11 @@ Result<std::optional<EpochReport>> Training::run_epoch(const Progress& progress,
     Result<NamedValues> values = evaluate();
     if (!values) return values.errors();
     report.evaluation = std::move(*values);
+    if (parts.is_judged()) {
+      if (Diagnostics wrong = parts.judge(report); !wrong.empty()) return wrong;
+    }
   }
+  if (Diagnostics wrong = parts.finish_with_best(); !wrong.empty()) return wrong;
   return std::optional(std::move(report));
 }
 

@@ -9,7 +9,9 @@
 
 #include "descent/training.h"
 #include "driver/dataset.h"
+#include "driver/patience.h"
 #include "driver/trainer.h"
+#include "driver/weights.h"
 
 namespace descent {
 
@@ -25,6 +27,7 @@ struct RowMean {
 // How far the epoch under way has come; at its beginning all is zero.
 struct EpochPart {
   RowMean losses;
+  RowMean group;  // of the batches since the last step, where a step takes several
   double seconds = 0;
 };
 
@@ -41,11 +44,38 @@ struct Training::Parts {
   std::int64_t steps_at_once = 1;
   std::map<std::string, std::string> traits;  // see traits_of; empty: not yet wanted
 
+  // training_monitor.cpp
+  struct Best {
+    std::int64_t epoch = 0;  // 0: none yet
+    double value = 0;
+    std::map<std::string, data::Array> weights;  // of that epoch; once they are at work, those that were trained last
+    bool is_at_work = false;
+  };
+  std::vector<Patience> plateaus;  // as asked_plateaus
+  Patience stop = {};
+  bool stopped = false;
+  Best best = {};
+  const std::vector<frontend::Plateaus>& asked_plateaus() const;
+  bool is_judged() const { return block.stop || !plateaus.empty(); }
+  double monitored(const NamedValues& evaluation) const;
+  NamedValues planned_numbers() const;
+  Diagnostics judge(EpochReport& report);
+  Diagnostics keep_weights();
+  Diagnostics exchange_weights();
+  Diagnostics finish_with_best();
+  std::vector<WantedTensor> wanted_monitor() const;
+  Diagnostics add_monitor(data::Tensors& tensors) const;
+  Diagnostics restore_monitor(const data::Tensors& tensors, const std::string& path);
+  void add_monitor_traits(std::map<std::string, std::string>& traits) const;
+
   const Dataset& evaluated() const { return test ? *test : data; }
   Batcher& evaluated_batches() { return test ? *test_batches : *batches; }
   Result<NamedValues> evaluate(const Dataset& set, Batcher& rows_of);
   std::int64_t batch() const { return program.largest_batch(); }
-  std::int64_t steps_per_epoch() const { return (data.rows + batch() - 1) / batch(); }
+  std::int64_t batches_of(std::int64_t rows) const { return (rows + batch() - 1) / batch(); }
+  // That so many batches from the begin of an epoch make; what is left at its end makes one too.
+  std::int64_t steps_of(std::int64_t batches) const { return (batches + block.accumulate - 1) / block.accumulate; }
+  std::int64_t steps_per_epoch() const { return steps_of(batches_of(data.rows)); }
   std::int64_t at_once(std::int64_t rows, std::int64_t left) const {  // how many steps of so many rows, of those left
     return std::clamp<std::int64_t>(left / rows, 1, steps_at_once);
   }
@@ -57,6 +87,10 @@ struct Training::Parts {
   Diagnostics make_code();
   // Steps until the epoch ends or `pause` says so.
   Diagnostics take_steps(const Progress& progress, const Pause& pause);
+  // The next batches: as many whole ones as one call takes, or the short one at the end; one of a step of several.
+  Diagnostics take_batches(const Progress& progress);
+  Result<std::span<const Feed>> feeds_of(std::int64_t begin, std::int64_t rows);
+  bool is_step_due(std::int64_t rows) const;  // when so many of the epoch have been seen
   bool at_end() const { return epoch.losses.rows >= data.rows; }
   Diagnostics check_losses(std::span<const double> losses) const;
   Result<NamedValues> finish(const NamedValues& joined);

@@ -45,7 +45,8 @@ std::string without_comments(const std::string& text) {
 
 // After all passes the order of every sum is written down: the same text means the same bits, on any machine.
 std::string computation_of(const Program& program) {
-  const std::string text = without_comments(print(*program.step()->entry("step")));
+  std::string text = without_comments(print(*program.step()->entry("step")));
+  if (const Graph* accumulate = program.step()->entry("accumulate")) text += without_comments(print(*accumulate));
   return fmt::format("{:016x}", digest(std::as_bytes(std::span(text))));
 }
 
@@ -80,6 +81,8 @@ Traits traits_of(const Training::Parts& parts) {
   traits["seed"] = fmt::format("{}", block.seed);
   traits["shuffle"] = fmt::format("{}", block.shuffle);
   traits["report"] = fmt::format("{}", block.report);
+  if (block.accumulate > 1) traits["accumulate"] = fmt::format("{}", block.accumulate);
+  parts.add_monitor_traits(traits);
   traits["weights"] = block.weights.empty() ? "none" : block.weights;
   for (const frontend::Rate& rate : parts.program.parts().compilation->rates) {
     traits[rate.name] = fmt::format("{}", rate.value);
@@ -161,20 +164,27 @@ Diagnostics compare(const Traits& expected, const data::Tensors& tensors, const 
 
 std::vector<WantedTensor> wanted_position(const Training::Parts& parts) {
   const auto losses = static_cast<std::int64_t>(parts.losses().size());
-  return {{"epoch/done", "i64[]", {}, data::DType::i64},
-          {"epoch/rows", "i64[]", {}, data::DType::i64},
-          {"epoch/seconds", "f64[]", {}, data::DType::f64},
-          {"epoch/losses", fmt::format("f64[{}]", losses), {losses}, data::DType::f64}};
+  const std::string type = fmt::format("f64[{}]", losses);
+  std::vector<WantedTensor> tensors{{"epoch/done", "i64[]", {}, data::DType::i64},
+                                    {"epoch/rows", "i64[]", {}, data::DType::i64},
+                                    {"epoch/seconds", "f64[]", {}, data::DType::f64},
+                                    {"epoch/losses", type, {losses}, data::DType::f64}};
+  if (parts.block.accumulate > 1) tensors.push_back({"epoch/group", type, {losses}, data::DType::f64});
+  return tensors;
 }
 
 void add_position(data::Tensors& tensors, const Training::Parts& parts) {
   const EpochPart& epoch = parts.epoch;
-  data::Array sums = data::zeros(data::DType::f64, {static_cast<std::int64_t>(parts.losses().size())});
-  std::copy(epoch.losses.sums.begin(), epoch.losses.sums.end(), sums.as<double>().begin());
+  const auto sums_of = [&](const RowMean& mean) {
+    data::Array sums = data::zeros(data::DType::f64, {static_cast<std::int64_t>(parts.losses().size())});
+    std::copy(mean.sums.begin(), mean.sums.end(), sums.as<double>().begin());
+    return sums;
+  };
   tensors.arrays.emplace("epoch/done", number(parts.epochs_done));
   tensors.arrays.emplace("epoch/rows", number(epoch.losses.rows));
   tensors.arrays.emplace("epoch/seconds", number(epoch.seconds));
-  tensors.arrays.emplace("epoch/losses", std::move(sums));
+  tensors.arrays.emplace("epoch/losses", sums_of(epoch.losses));
+  if (parts.block.accumulate > 1) tensors.arrays.emplace("epoch/group", sums_of(epoch.group));
 }
 
 // The file has all of wanted_position.
@@ -188,7 +198,8 @@ Diagnostics restore_position(Training::Parts& parts, const data::Tensors& tensor
   }
   const Result<std::int64_t> rows = whole_number(tensors, "epoch/rows", 0, parts.data.rows - 1, path);
   if (!rows) return rows.errors();
-  const std::int64_t steps = *done * parts.steps_per_epoch() + *rows / parts.batch();
+  const std::int64_t batches = *rows / parts.batch(), begun = batches % parts.block.accumulate;
+  const std::int64_t steps = *done * parts.steps_per_epoch() + batches / parts.block.accumulate;
   if (*rows % parts.batch() != 0 || steps != parts.trainer.steps_taken()) {
     return {diagnostic("bad-checkpoint", {},
                        fmt::format("'{}': after {} epochs and {} rows expected {} steps, found {}", path, *done, *rows,
@@ -200,6 +211,11 @@ Diagnostics restore_position(Training::Parts& parts, const data::Tensors& tensor
   parts.epoch.losses.rows = *rows;
   const std::span<const double> sums = tensors.arrays.at("epoch/losses").as<double>();
   if (*rows > 0) parts.epoch.losses.sums.assign(sums.begin(), sums.end());
+  if (begun > 0) {
+    const std::span<const double> group = tensors.arrays.at("epoch/group").as<double>();
+    parts.epoch.group.sums.assign(group.begin(), group.end());
+    parts.epoch.group.rows = begun * parts.batch();
+  }
   return {};
 }
 
@@ -217,6 +233,7 @@ Diagnostics Training::Parts::go_on(const std::string& checkpoint) {
   if (!reads_total_steps(program)) take_over(all_epochs);
   std::vector<WantedTensor> wanted = wanted_for(trainer);
   for (WantedTensor& tensor : wanted_position(*this)) wanted.push_back(std::move(tensor));
+  for (WantedTensor& tensor : wanted_monitor()) wanted.push_back(std::move(tensor));
   const Diagnostics misfits = check_tensors(wanted, program, checkpoint, *tensors, {});
   if (!misfits.empty()) take_over(computation);  // of other sizes it is another one too, which says less
   Diagnostics wrong = compare(expected, *tensors, checkpoint);
@@ -224,13 +241,19 @@ Diagnostics Training::Parts::go_on(const std::string& checkpoint) {
   if (!wrong.empty()) return wrong;
   if (wrong = restore(trainer, *tensors, checkpoint); !wrong.empty()) return wrong;
   trainer.set_total_steps(steps_per_epoch() * block.epochs);
-  return restore_position(*this, *tensors, checkpoint);
+  if (wrong = restore_position(*this, *tensors, checkpoint); !wrong.empty()) return wrong;
+  return restore_monitor(*tensors, checkpoint);
 }
 
+// What was trained last, also where the best weights have taken its place: more epochs may follow.
 Diagnostics Training::save_checkpoint(const std::string& path) {
+  const bool has_best = parts_->best.is_at_work;
+  if (Diagnostics wrong = has_best ? parts_->exchange_weights() : Diagnostics{}; !wrong.empty()) return wrong;
   Result<data::Tensors> tensors = checkpoint_of(trainer());
   if (!tensors) return tensors.errors();
   add_position(*tensors, *parts_);
+  if (Diagnostics wrong = parts_->add_monitor(*tensors); !wrong.empty()) return wrong;
+  if (Diagnostics wrong = has_best ? parts_->exchange_weights() : Diagnostics{}; !wrong.empty()) return wrong;
   for (const auto& [trait, value] : known_traits(*parts_)) tensors->metadata[key_of(trait)] = value;
   return write_checkpoint(path, *tensors);
 }

@@ -73,7 +73,7 @@ class Compiler {
       }
       return;
     }
-    plan_ = read_train(program_, *train_, arguments_, reading_.inputs, overrides_, reporter_);
+    plan_ = read_train(program_, *train_, arguments_, reading_, overrides_, reporter_);
     if (reading_.losses.empty() && reporter_.empty()) {
       reporter_.error("no-loss", train_->name.at,
                       "expected a loss in model " + quoted(result_.model.name) +
@@ -89,6 +89,11 @@ class Compiler {
         if (groups[i]) init_->declare_optimizer_states(reading_.parameters[i], groups[i]->optimization);
       }
       if (plan_->average) declare_trained();
+      if (accumulates()) {
+        for (StateDeclaration& state : Elaborator::accumulation_states(reading_.parameters)) {
+          result_.model.states.push_back(std::move(state));
+        }
+      }
       for (const StateInfo& state : init_->optimizer_states()) result_.model.states.push_back(state.declaration);
       result_.rates = plan_->rates;
       result_.train = plan_->block;
@@ -96,15 +101,60 @@ class Compiler {
     result_.model.entries.push_back(keep_needed(init_->graph().graph(), {"seed"}, {}));
   }
 
+  bool accumulates() const { return plan_->block.accumulate > 1; }
+
+  // What trains: `step`, and where it takes several batches the entry for those before the last.
   void build_step() {
     if (!plan_) return;
-    Elaborator elaborator(program_, reporter_, "step", Elaborator::Purpose::learn);
+    build_training("step");
+    if (accumulates() && reporter_.empty()) build_training("accumulate");
+  }
+
+  void build_training(const std::string& name) {
+    const bool steps = name == "step";
+    Elaborator elaborator(program_, reporter_, name, Elaborator::Purpose::learn);
+    if (accumulates()) elaborator.accumulate();
     const ModelReading reading = elaborator.read_model(arguments_);
     elaborator.open_training();
     GraphBuilder& graph = elaborator.graph();
     const ValueId loss = total(graph, reading.losses);
     check_coverage(graph.graph(), loss, reading);
-    elaborator.learn(reading.parameters, loss, plan_->clip ? &*plan_->clip : nullptr, arguments_);
+    elaborator.learn(reading.parameters, loss, steps && plan_->clip ? &*plan_->clip : nullptr, arguments_);
+    if (steps) optimize(elaborator, reading);
+    if (accumulates()) steps ? elaborator.begin_sums_anew() : elaborator.add_up();
+    if (!reporter_.empty()) return;
+    std::vector<Output> outputs;
+    for (const NamedValue& one : reading.losses) outputs.push_back({Output::Kind::loss, one.name, one.value});
+    if (steps) take_plateaus(elaborator, reading);
+    std::vector<std::string> inputs = needed_inputs(graph.graph(), reading.inputs, {loss});
+    if (steps) inputs.insert(inputs.end(), {"step", "steps"});
+    inputs.push_back("seed");
+    for (const Rate& rate : steps ? plan_->rates : std::vector<Rate>{}) {
+      graph.input(rate.name, {DType::f64, {}, {}});
+      inputs.push_back(rate.name);
+    }
+    if (!reporter_.empty()) return;
+    Graph entry = keep_needed(graph.graph(), inputs, outputs);
+    if (plan_->average) name_trained(entry);
+    result_.model.entries.push_back(std::move(entry));
+  }
+
+  // What the host counts is a rate like others.
+  void take_plateaus(const Elaborator& elaborator, const ModelReading& reading) {
+    for (const Plateaus& plateaus : elaborator.plateaus()) {
+      plan_->rates.push_back({plateaus.rate, 0});
+      if (std::find(reading.inputs.begin(), reading.inputs.end(), plateaus.rate) == reading.inputs.end()) continue;
+      reporter_.error("reserved-name", train_->name.at,
+                      "input " + quoted(plateaus.rate) + " of the model has the name of what a schedule counts");
+    }
+    result_.rates = plan_->rates;
+    result_.plateaus = elaborator.plateaus();
+    if (elaborator.plateaus().empty()) return;
+    result_.plateau_numbers =
+        keep_needed(elaborator.graph().graph(), {}, elaborator.plateau_numbers(), Updates::left_out);
+  }
+
+  void optimize(Elaborator& elaborator, const ModelReading& reading) {
     const std::vector<const OptimizerGroup*> groups = groups_of(*plan_, reading.parameters, reporter_);
     for (std::size_t i = 0; i < groups.size(); ++i) {
       if (groups[i] && reporter_.empty())
@@ -115,19 +165,6 @@ class Compiler {
         elaborator.average(parameter, *plan_->average, arguments_);
       }
     }
-    if (!reporter_.empty()) return;
-    std::vector<Output> outputs;
-    std::vector<ValueId> values = {loss};
-    for (const NamedValue& one : reading.losses) outputs.push_back({Output::Kind::loss, one.name, one.value});
-    std::vector<std::string> inputs = needed_inputs(graph.graph(), reading.inputs, values);
-    inputs.insert(inputs.end(), {"step", "steps", "seed"});
-    for (const Rate& rate : plan_->rates) {
-      graph.input(rate.name, {DType::f64, {}, {}});
-      inputs.push_back(rate.name);
-    }
-    Graph step = keep_needed(graph.graph(), inputs, outputs);
-    if (plan_->average) name_trained(step);
-    result_.model.entries.push_back(std::move(step));
   }
 
   // -- averages: NAME is what is kept, for all entries but the step; NAME.trained is what the step trains
@@ -157,7 +194,7 @@ class Compiler {
   }
 
   // NAME becomes NAME.trained, NAME.average NAME.
-  void name_trained(Graph& step) const {
+  void name_trained(Graph& entry) const {
     std::map<std::string, std::string> names;
     for (const StateInfo& parameter : reading_.parameters) {
       const std::string& name = parameter.declaration.name;
@@ -168,7 +205,7 @@ class Compiler {
     const auto rename = [&](std::string& name) {
       if (const auto found = names.find(name); found != names.end()) name = found->second;
     };
-    for (Node& node : step.nodes) {
+    for (Node& node : entry.nodes) {
       if (auto* state = std::get_if<State>(&node.op)) rename(state->name);
       if (auto* update = std::get_if<Update>(&node.op)) rename(update->state);
     }

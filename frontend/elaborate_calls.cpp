@@ -35,7 +35,8 @@ Operand Elaborator::unknown_function(const ast::Identifier& name) {
   for (const OpRow& entry : op_table()) {
     if (find_primitive(std::string(entry.name))) candidates.emplace_back(entry.name);
   }
-  for (const char* special : {"grad", "over_epoch", "over_parameters", "uniform"}) candidates.emplace_back(special);
+  for (const char* special : {"grad", "over_epoch", "over_parameters", "plateaus", "uniform"})
+    candidates.emplace_back(special);
   if (ast::is_reduction(name.text)) return needs_brackets(name);
   return poison("unknown-function", name.at,
                 "unknown function " + quoted(name.text) + suggestion(name.text, candidates));
@@ -57,6 +58,7 @@ std::optional<Operand> Elaborator::special_call(const ast::Call& node, OpenSweep
   if (name == "uniform") return uniform(node, elements, at);
   if (name == "over_epoch") return over_epoch(node, at);
   if (name == "over_parameters") return over_parameters(node, at);
+  if (name == "plateaus") return plateaus(node, at);
   return std::nullopt;
 }
 

@@ -68,9 +68,9 @@ bool Elaborator::claim_site(const std::string& site, const Span& at) {
   return false;
 }
 
-// The step; in loops a number that no other turn of any step has.
+// The step, or the batch where a step has several; in loops a number that no other turn of any step has.
 ValueId Elaborator::clock_here() {
-  const ValueId step = captured(outermost_.input("step", {DType::i32, {}, {}}), 0);
+  const ValueId step = captured(accumulates_ ? batch_number() : outermost_.input("step", {DType::i32, {}, {}}), 0);
   if (level_ == 0) return step;
   Affine turn;
   std::int64_t turns = 1;

@@ -1,5 +1,6 @@
 // Training: gradients of the loss, what becomes of all of them (clip), and each parameter's optimizer.
 #include <algorithm>
+#include <tuple>
 
 #include "frontend/elaborator.h"
 #include "ir/stack.h"
@@ -93,10 +94,14 @@ void Elaborator::learn(const std::vector<StateInfo>& parameters, ValueId loss, c
 }
 
 // Equal nodes are one: asking twice costs nothing.
-ValueId Elaborator::raw_gradient_of(const StateInfo& parameter) {
+ValueId Elaborator::batch_gradient_of(const StateInfo& parameter) {
   const StateDeclaration& declaration = parameter.declaration;
   return outermost_.add(Gradient{learning_->loss, parameter.value}, {declaration.type}, declaration.name + ".gradient",
                         parameter.at)[0];
+}
+
+ValueId Elaborator::raw_gradient_of(const StateInfo& parameter) {
+  return accumulates_ ? accumulated_gradient_of(parameter, Accumulated::mean) : batch_gradient_of(parameter);
 }
 
 ValueId Elaborator::gradient_of(const StateInfo& parameter) {
@@ -112,8 +117,11 @@ Elaborator::Numbers Elaborator::numbers_of(const Optimization& optimization, con
   Numbers numbers;
   for (const RateExpression& argument : optimization.arguments) {
     hint_ = argument.argument;
+    reads_plateaus_ = false;
     Operand value = value_of(*argument.value);
     if (is_number(value) && !constant(value)) value = {Whole{materialise(value, DType::f64, argument.value->at)}};
+    const Whole* whole = value.get<Whole>();
+    if (whole && reads_plateaus_) plateau_numbers_[optimization.prefix + argument.argument] = whole->id;
     numbers.emplace_back(argument.argument, value);
   }
   rates_ = nullptr;
@@ -121,6 +129,61 @@ Elaborator::Numbers Elaborator::numbers_of(const Optimization& optimization, con
   learning_->reading = &optimization;
   learning_->numbers = numbers;
   return numbers;
+}
+
+// plateaus(patience, threshold, delta, cooldown): how many there have been, a rate that the host counts. Those that ask
+// for the same are one.
+Operand Elaborator::plateaus(const ast::Call& node, const Span& at) {
+  if (!rates_) {
+    return poison("misplaced-plateaus", at,
+                  "expected plateaus(…) in an argument of an optimizer, as schedules are, only");
+  }
+  const bool is_named = std::any_of(node.arguments.begin(), node.arguments.end(),
+                                    [](const ast::Argument& argument) { return argument.name.has_value(); });
+  if (node.arguments.size() != 4 || is_named) {
+    return poison("argument-count", at, "expected plateaus(patience, threshold, delta, cooldown)");
+  }
+  Plateaus asked;
+  RateOrNumber* const places[] = {&asked.patience, &asked.threshold, &asked.delta, &asked.cooldown};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const ast::Expression& expression = *node.arguments[i].value;
+    const Operand operand = value_of(expression);
+    if (operand.poisoned()) return {Poison{}};
+    const std::optional<RateOrNumber> number = rate_or_number(operand);
+    if (!number) return poison("not-a-number", expression.at, "expected a plain number, found one that is computed");
+    *places[i] = *number;
+  }
+  reads_plateaus_ = true;
+  const auto same = std::find_if(plateaus_.begin(), plateaus_.end(), [&](const Plateaus& known) {
+    return std::tie(known.patience, known.threshold, known.delta, known.cooldown) ==
+           std::tie(asked.patience, asked.threshold, asked.delta, asked.cooldown);
+  });
+  asked.rate = same != plateaus_.end() ? same->rate
+               : plateaus_.empty()     ? "plateaus"
+                                       : "plateaus." + std::to_string(plateaus_.size() + 1);
+  if (same == plateaus_.end()) plateaus_.push_back(asked);
+  return {Real{numbers_.read({outermost_.input(asked.rate, {DType::f64, {}, {}}), {}, {}}, DType::f64), {}}};
+}
+
+// What the host can look up: a constant, or a rate as it is.
+std::optional<RateOrNumber> Elaborator::rate_or_number(const Operand& operand) const {
+  if (const std::optional<double> known = constant(operand)) return *known;
+  ValueId value = -1;
+  if (const Whole* whole = operand.get<Whole>()) value = whole->id;
+  if (const Real* real = operand.get<Real>()) {
+    const Read* read = std::get_if<Read>(&numbers_[real->id].node);
+    if (read) value = read->tensor;
+  }
+  const Input* input = value < 0 ? nullptr : std::get_if<Input>(&outermost_.graph().node_of(value).op);
+  const bool is_rate = input && std::any_of(rates_->begin(), rates_->end(),
+                                            [&](const auto& rate) { return rate.second == input->name; });
+  return is_rate ? std::optional<RateOrNumber>(input->name) : std::nullopt;
+}
+
+std::vector<Output> Elaborator::plateau_numbers() const {
+  std::vector<Output> outputs;
+  for (const auto& [name, value] : plateau_numbers_) outputs.push_back({Output::Kind::metric, name, value});
+  return outputs;
 }
 
 // The parameters of an optimizer, `tensors` being the gradient; of a function of tensors, these first.

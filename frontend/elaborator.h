@@ -10,6 +10,7 @@
 
 #include "frontend/ast.h"
 #include "frontend/extents.h"
+#include "frontend/frontend.h"
 #include "frontend/operand.h"
 #include "frontend/program.h"
 #include "frontend/reporter.h"
@@ -128,6 +129,7 @@ class Elaborator {
   Elaborator(const Program& program, Reporter& reporter, std::string graph_name, Purpose purpose = Purpose::judge);
 
   GraphBuilder& graph() { return *graph_; }
+  const GraphBuilder& graph() const { return *graph_; }
 
   // elaborate_model.cpp
   void draw_parameters();  // from here on: an input `seed`, and an update for each parameter
@@ -142,12 +144,23 @@ class Elaborator {
   };
   using RateNames = std::map<const ast::Expression*, std::string>;
   void open_training();  // inputs step, steps, seed
+  // Before the model is read: a step learns from the rows of all batches since the last one, and draws of chance count
+  // batches instead of steps. What it adds is among these states.
+  void accumulate() { accumulates_ = true; }
+  static std::vector<StateDeclaration> accumulation_states(const std::vector<StateInfo>& parameters);
+  // Behind `learn`, in the entry that only adds up; in the one that takes the sums, behind `optimize`.
+  void add_up();
+  void begin_sums_anew();
   struct Optimization {
     const ast::Function* function = nullptr;
     Span at;                                // of the setting
     std::vector<RateExpression> arguments;  // given and default
     RateNames rates;
+    std::string prefix = {};  // of the arguments' names: "clip."
   };
+  // Behind `optimize`: what the host counts, and the arguments that it changes thereby.
+  const std::vector<Plateaus>& plateaus() const { return plateaus_; }
+  std::vector<Output> plateau_numbers() const;
   // What is learnt by the loss, before `optimize`. `clip`, if any, gives each gradient anew.
   void learn(const std::vector<StateInfo>& parameters, ValueId loss, const Optimization* clip,
              const ModelArguments& arguments);
@@ -265,9 +278,17 @@ class Elaborator {
   bool bind_optimized(const ast::Parameter& parameter, const StateInfo& of, const Operand& value, const Span& at);
   ValueId gradient_of(const StateInfo& parameter);
   ValueId raw_gradient_of(const StateInfo& parameter);
+  ValueId batch_gradient_of(const StateInfo& parameter);
+  ValueId rows_here();
+  ValueId rows_seen();
+  ValueId batch_number();
+  enum class Accumulated : std::uint8_t { sum, mean };
+  ValueId accumulated_gradient_of(const StateInfo& parameter, Accumulated as);
   Operand applied(const StateInfo& parameter, const Optimization& learner, const std::vector<ValueId>& tensors,
                   const Numbers& numbers, const std::string& what);
   Operand over_parameters(const ast::Call& call, const Span& at);
+  Operand plateaus(const ast::Call& call, const Span& at);
+  std::optional<RateOrNumber> rate_or_number(const Operand& operand) const;
   Operand close_turns(std::size_t turns, Operand value, const Span& at);
   Operand call_function(const ast::Function& function, const ast::Call& call, OpenSweep* elements, const Span& at);
   // An argument as given: no value where the default stands.
@@ -378,6 +399,10 @@ class Elaborator {
   std::map<std::string, Operand> clock_;  // step and steps, while training
   const RateNames* rates_ = nullptr;
   const Formula* formula_ = nullptr;  // a metric's formula being read
+  bool accumulates_ = false;
+  std::vector<Plateaus> plateaus_;
+  bool reads_plateaus_ = false;  // the argument at hand does
+  std::map<std::string, ValueId> plateau_numbers_;
   // While training: what is learnt, and the numbers of the optimizer or clip being read.
   struct Learning {
     std::vector<StateInfo> parameters;

@@ -37,10 +37,11 @@ void mark_smooth(const Body& body, ScalarId id, std::vector<bool>& seen, std::ve
 
 }  // namespace
 
-Graph keep_needed(const Graph& graph, const std::vector<std::string>& inputs, const std::vector<Output>& outputs) {
+Graph keep_needed(const Graph& graph, const std::vector<std::string>& inputs, const std::vector<Output>& outputs,
+                  Updates updates) {
   std::vector<ValueId> values;
   for (const Output& output : outputs) values.push_back(output.value);
-  const std::vector<bool> needed = needed_nodes(graph, values, true);
+  const std::vector<bool> needed = needed_nodes(graph, values, updates == Updates::kept);
   GraphBuilder builder(graph.name);
   std::vector<ValueId> to(graph.values.size(), -1);
   for (const std::string& name : inputs) {

@@ -8,6 +8,9 @@
 //   init      seed : i32[]. Updates every state from its initialiser; a draw's site is the state's path.
 //   step      the inputs that the losses depend on; step, steps, seed : i32[]; one f64[] per rate (below).
 //             Outputs the losses; updates parameters and optimizer states. Present when there is a train block.
+//   accumulate  where a step takes several batches (TrainBlock::accumulate): one of them before the last. The inputs
+//             that the losses depend on; seed. Outputs the losses; updates running statistics and, for each parameter,
+//             NAME.accumulated, Σ rows·gradient; `step` adds its own rows and divides by all.
 //   evaluate  inputs. Outputs losses and metrics, each the mean over the rows of this batch; the host joins batches:
 //             Σ rows·e / Σ rows. A metric NAME with explicit over_epoch(e) gives its e's as NAME.0, NAME.1, …
 //   report    NAME.0, … : f64[]. For such metrics alone: NAME from the joined e's.
@@ -69,14 +72,27 @@ struct DataBinding {
   DataExpression value;
 };
 
+// What a training is judged by: a loss or metric of the test data, without it of the training data.
+struct Monitor {
+  std::string name;  // empty: the sum of the losses
+  bool largest = false;
+};
+// `stop = early(patience = 5)`: the training ends at the first plateau (driver/patience.h) with its best weights.
+struct EarlyStop {
+  double patience = 10, threshold = 0, delta = 0;
+};
+
 struct TrainBlock {
   std::string name;
   std::string model;
   std::int64_t batch = 32;
   std::int64_t epochs = 1;
   std::int64_t seed = 1;
-  std::int64_t report = 1;  // epochs per report
+  std::int64_t report = 1;      // epochs per report
+  std::int64_t accumulate = 1;  // batches whose rows make one step of the optimizer
   bool shuffle = true;
+  Monitor monitor;
+  std::optional<EarlyStop> stop;
   std::string weights;  // a file to start from; empty: none
   Span weights_at;
   std::vector<DataBinding> data;
@@ -91,10 +107,21 @@ struct Rate {
   double value = 0;
 };
 
+// plateaus(patience, threshold, delta, cooldown) in a schedule: a rate, 0 at first, that the host raises by 1 at each
+// plateau of what the training is judged by (driver/patience.h). Its arguments are numbers, or rates.
+using RateOrNumber = std::variant<double, std::string>;
+struct Plateaus {
+  std::string rate;
+  RateOrNumber patience, threshold, delta, cooldown;
+};
+
 struct Compilation {
   Model model;
   std::optional<TrainBlock> train;
   std::vector<Rate> rates;
+  std::vector<Plateaus> plateaus;
+  // The arguments of optimizers that plateaus are in, by step, steps and rates: for who wants to know them. No entry.
+  std::optional<Graph> plateau_numbers;
   double parse_seconds = 0;  // of the text, its imports and, in a process once, the library
 };
 

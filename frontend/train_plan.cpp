@@ -5,6 +5,7 @@
 #include <set>
 
 #include "frontend/parser.h"
+#include "frontend/train_monitor.h"
 #include "ir/match.h"
 #include "ir/stack.h"
 
@@ -12,8 +13,9 @@ namespace descent::frontend {
 
 namespace {
 
-const std::vector<std::string> setting_names = {"batch", "epochs", "seed",      "report", "shuffle", "weights",
-                                                "data",  "test",   "optimizer", "clip",   "average"};
+const std::vector<std::string> setting_names = {"batch",      "epochs",  "seed",      "report", "shuffle",
+                                                "weights",    "data",    "optimizer", "clip",   "test",
+                                                "accumulate", "average", "monitor",   "stop"};
 
 // The VALUE of `--set NAME=VALUE` as an expression whose mistakes point at the command line.
 ast::ExpressionRef parse_override(const Override& override, Reporter& reporter) {
@@ -29,9 +31,12 @@ Span place_of(const Override& override) {
 
 class TrainReader {
  public:
-  TrainReader(const Program& program, const std::vector<std::string>& inputs, Reporter& reporter,
-              const ModelArguments& arguments)
-      : program_(program), inputs_(inputs), reporter_(reporter), values_(program, reporter, "settings") {
+  TrainReader(const Program& program, const ModelReading& reading, Reporter& reporter, const ModelArguments& arguments)
+      : program_(program),
+        reading_(reading),
+        inputs_(reading.inputs),
+        reporter_(reporter),
+        values_(program, reporter, "settings") {
     values_.open_settings(arguments);
   }
 
@@ -49,6 +54,7 @@ class TrainReader {
     if (reporter_.size() != errors) return std::nullopt;
     for (OptimizerGroup& group : plan_.groups) {
       const std::string of = group.patterns.empty() ? "" : group.patterns[0].text + ".";
+      group.optimization.prefix = of;
       name_rates(group.optimization, of);
     }
     if (plan_.clip) name_rates(*plan_.clip, "clip.");
@@ -102,7 +108,16 @@ class TrainReader {
     if (key == "epochs") return read_integer(key, value, block.epochs, 0);
     if (key == "seed") return read_integer(key, value, block.seed, 0);
     if (key == "report") return read_integer(key, value, block.report, 1);
+    if (key == "accumulate") return read_integer(key, value, block.accumulate, 1);
     if (key == "shuffle") return read_flag(value);
+    if (key == "monitor") {
+      block.monitor = read_monitor(value, reading_, reporter_);
+      return true;
+    }
+    if (key == "stop") {
+      block.stop = read_early_stop(value, values_, reporter_);
+      return true;
+    }
     if (key != "weights") return false;
     block.weights_at = value.at;
     if (const auto* text = std::get_if<ast::Text>(&value.node)) {
@@ -119,7 +134,7 @@ class TrainReader {
     if (!operand.poisoned() && !(integer && integer->value >= least && integer->value <= INT32_MAX)) {
       reporter_.error("wrong-setting", value.at,
                       "expected an integer from " + std::to_string(least) + " to 2^31 - 1 for " + quoted(key) +
-                          ", found " + value.at.source->text.substr(value.at.begin, value.at.end - value.at.begin));
+                          ", found " + written(value));
     }
     if (integer) setting = integer->value;
     return true;
@@ -282,7 +297,8 @@ class TrainReader {
       rate.value = number.value_or(0);
       return;
     }
-    std::vector<std::string> candidates = {"batch", "epochs", "seed", "report", "shuffle", "weights"};
+    std::vector<std::string> candidates = {"batch",   "epochs",     "seed",    "report", "shuffle",
+                                           "weights", "accumulate", "monitor", "stop"};
     for (const OptimizerGroup& group : plan_.groups) {
       if (!group.patterns.empty()) continue;
       for (const auto& argument : group.optimization.arguments) candidates.push_back(argument.argument);
@@ -376,6 +392,7 @@ class TrainReader {
   }
 
   const Program& program_;
+  const ModelReading& reading_;
   const std::vector<std::string>& inputs_;
   Reporter& reporter_;
   Elaborator values_;
@@ -521,9 +538,9 @@ std::vector<const OptimizerGroup*> groups_of(const TrainPlan& plan, const std::v
 }
 
 std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const ModelArguments& arguments,
-                                    const std::vector<std::string>& inputs, const std::vector<Override>& overrides,
+                                    const ModelReading& reading, const std::vector<Override>& overrides,
                                     Reporter& reporter) {
-  return TrainReader(program, inputs, reporter, arguments).run(train, overrides);
+  return TrainReader(program, reading, reporter, arguments).run(train, overrides);
 }
 
 }  // namespace descent::frontend

@@ -32,9 +32,9 @@ std::vector<const OptimizerGroup*> groups_of(const TrainPlan& plan, const std::v
 // The model's arguments: `--set` first, then the train block's arguments, then defaults. Takes the overrides it uses.
 ModelArguments read_arguments(const Program& program, const ast::Train* train, std::vector<Override>& overrides,
                               Reporter& reporter);
-// `inputs`: of the model. Overrides that are neither setting nor argument are unknown.
+// `reading`: of the model. Overrides that are neither setting nor argument are unknown.
 std::optional<TrainPlan> read_train(const Program& program, const ast::Train& train, const ModelArguments& arguments,
-                                    const std::vector<std::string>& inputs, const std::vector<Override>& overrides,
+                                    const ModelReading& reading, const std::vector<Override>& overrides,
                                     Reporter& reporter);
 
 }  // namespace descent::frontend

@@ -134,7 +134,7 @@ double operations_of(const Graph& graph, std::int64_t batch) {
 
 std::optional<WholeLoop> whole_loop(const Model& model, std::int64_t largest_batch) {
   const Graph* step = model.entry("step");
-  if (!step || model.entry(whole_loop_entry)) return std::nullopt;
+  if (!step || model.entry(whole_loop_entry) || model.entry("accumulate")) return std::nullopt;
   if (step->nodes.size() > most_nodes || operations_of(*step, largest_batch) > most_operations) return std::nullopt;
   WholeLoop whole{with_rows(*step, largest_batch), {}, {}, false};
   whole.graph.name = whole_loop_entry;

@@ -5,7 +5,8 @@
 //
 // Its batches are whole, so their rows are a constant: no loop has ends to look for, and loops over few elements can be
 // unrolled. The order of every reduction was written before and stays, and so do the bits. Made of steps only that are
-// so small that what surrounds the arithmetic counts; a larger one gains nothing and would be compiled twice.
+// so small that what surrounds the arithmetic counts; a larger one gains nothing and would be compiled twice. A step of
+// several batches (the entry `accumulate`) has none: between two steps other batches come.
 #pragma once
 
 #include <optional>
@@ -29,7 +30,7 @@ struct WholeLoop {
     return rows[static_cast<std::size_t>(&node - graph.nodes.data())];
   }
 };
-// `model`: ordered (passes/order.h). Nothing when it has no step, or one that is too large.
+// `model`: ordered (passes/order.h). Nothing when it has no step, one that is too large, or one of several batches.
 std::optional<WholeLoop> whole_loop(const Model& model, std::int64_t largest_batch);
 
 // Operations of one call of an entry with so many rows, roughly.

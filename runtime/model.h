@@ -40,7 +40,16 @@ typedef struct DescentFunction {
   int32_t output_count;
 } DescentFunction;
 
-enum { DESCENT_INIT, DESCENT_STEP, DESCENT_STEPS, DESCENT_EVALUATE, DESCENT_REPORT, DESCENT_PREDICT, DESCENT_ADVANCE };
+enum {
+  DESCENT_INIT,
+  DESCENT_STEP,
+  DESCENT_STEPS,
+  DESCENT_EVALUATE,
+  DESCENT_REPORT,
+  DESCENT_PREDICT,
+  DESCENT_ADVANCE,
+  DESCENT_ACCUMULATE
+};
 
 /* Offsets are from the begin of a trainer's memory, whose first DESCENT_HEAD_BYTES are the runtime's own. */
 enum { DESCENT_HEAD_BYTES = 512 };
@@ -66,7 +75,8 @@ typedef struct DescentModel {
   const char* weights_header; /* what a file of weights begins with */
   const int32_t* saved;       /* numbers of states, in the order of the file */
   int64_t weights_header_bytes;
-  int32_t rate_count, state_count, saved_count, unused;
+  int32_t rate_count, state_count, saved_count;
+  int32_t accumulate; /* batches whose rows make one step in an epoch */
 } DescentModel;
 
 typedef struct DescentTrainer DescentTrainer;
@@ -77,6 +87,7 @@ void descent_1_destroy(DescentTrainer* trainer);
 const char* descent_1_error(const DescentTrainer* trainer);
 int32_t descent_1_init(DescentTrainer* trainer, int64_t seed);
 int32_t descent_1_step(DescentTrainer* trainer, int64_t rows, const void* const* inputs, double* losses);
+int32_t descent_1_accumulate(DescentTrainer* trainer, int64_t rows, const void* const* inputs, double* losses);
 int32_t descent_1_train(DescentTrainer* trainer, int64_t epochs, int64_t rows, const void* const* inputs,
                         uint32_t* order, double* losses);
 int32_t descent_1_evaluate(DescentTrainer* trainer, int64_t rows, const void* const* inputs, double* metrics);

@@ -99,7 +99,7 @@ void add_bench(CLI::App& app, int& exit_code) {
   wanted->model.add_to(*command);
   command
       ->add_option("--entry", options.entry,
-                   "init, step, evaluate, report, predict or advance (default: step; without a train "
+                   "init, step, accumulate, evaluate, report, predict or advance (default: step; without a train "
                    "block evaluate or predict)")
       ->type_name("NAME");
   command->add_option("--threads", options.threads, "How many (default: one per processor)")

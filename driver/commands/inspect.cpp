@@ -91,7 +91,9 @@ void add_inspect(CLI::App& app, int& exit_code) {
           ->check(one_of(stages()));
   CLI::Option* pass =
       command->add_option("--pass", options.pass, "The Graph before and after this pass")->type_name("NAME");
-  command->add_option("--entry", options.entry, "Only this entry: init, step, evaluate, report, predict or advance")
+  command
+      ->add_option("--entry", options.entry,
+                   "Only this entry: init, step, steps, accumulate, evaluate, report, predict or advance")
       ->type_name("NAME");
   command->add_option("--kernel", options.kernel, "Only this kernel (stages loop, llvm, cpp, asm; --cost)")
       ->type_name("NAME");

@@ -34,7 +34,9 @@ void Progress::begin(const Program& program, const Trainer& trainer) const {
              1e3 * took.total(), 1e3 * (took.parse + took.elaborate), 1e3 * took.all_passes(), 1e3 * took.lower,
              1e3 * took.machine_code());
   if (training_.done() && training_.epochs() > 0) {
-    fmt::print("finished before: all {} epochs are done\n", training_.epochs());
+    const std::int64_t epochs = training_.epochs_done();
+    fmt::print("finished before: {}\n", training_.stopped() ? fmt::format("stopped early after epoch {}", epochs)
+                                                            : fmt::format("all {} epochs are done", epochs));
   } else if (trainer.steps_taken() > 0) {
     fmt::print("goes on in epoch {}/{} after step {}\n", training_.epochs_done() + 1, training_.epochs(),
                trainer.steps_taken());
@@ -62,8 +64,21 @@ void Progress::epoch(const EpochReport& report) {
   clear();
   fmt::print("epoch {}/{}  {}  | {}: {}  | {:.3f} s\n", report.epoch, training_.epochs(), values_text(report.losses),
              training_.test_rows() > 0 ? "test" : "data", values_text(report.evaluation), seconds_);
+  for (const auto& [name, value] : report.changed) {
+    fmt::print("  {} has not got better: {} is {:.4g} from here on\n", training_.monitor(), name, value);
+  }
   std::fflush(stdout);
   seconds_ = 0;
+}
+
+void Progress::end() {
+  const std::optional<BestEpoch> best = training_.best();
+  if (detail_ != Detail::full || !best) return;
+  clear();
+  if (training_.stopped()) {
+    fmt::print("stopped early: {} has not got better since epoch {}\n", training_.monitor(), best->epoch);
+  }
+  fmt::print("the weights are those of epoch {}, {} {:.4g}\n", best->epoch, training_.monitor(), best->value);
 }
 
 void Progress::clear() {

@@ -21,6 +21,7 @@ class Progress {
   void begin(const Program& program, const Trainer& trainer) const;
   void step(std::int64_t step, double loss);
   void epoch(const EpochReport& report);
+  void end();  // all epochs are done
 
  private:
   void clear();

@@ -104,6 +104,12 @@ class Run {
       result_.interrupted = interruption() != 0 && !training_.done();
       if (Diagnostics wrong = save_when_due(); !wrong.empty() || result_.interrupted) return wrong;
     }
+    progress.end();
+    if (training_.best()) {  // the weights are not those of the last report
+      Result<NamedValues> values = training_.evaluate();
+      if (!values) return values.errors();
+      judged() = std::move(*values);
+    }
     return folder_.save(training_.trainer());
   }
 

@@ -134,6 +134,26 @@ void take_step(DescentTrainer& trainer, const Rows& rows, const void* const* inp
   run(trainer, trainer.model->functions[DESCENT_STEP], rows.count, nullptr);
 }
 
+// Of a step that takes several batches, one before the last.
+void accumulate(DescentTrainer& trainer, const Rows& rows, const void* const* inputs) {
+  point(trainer, trainer.model->functions[DESCENT_ACCUMULATE], rows, inputs);
+  run(trainer, trainer.model->functions[DESCENT_ACCUMULATE], rows.count, nullptr);
+}
+
+int64_t steps_of_epoch(const DescentModel& model, int64_t rows) {
+  const int64_t batches = (rows + model.largest_batch - 1) / model.largest_batch;
+  return (batches + model.accumulate - 1) / model.accumulate;
+}
+
+// What the last call of such an entry gave.
+void give_losses(const DescentTrainer& trainer, const DescentFunction& taken, double* losses) {
+  if (losses == nullptr) return;
+  for (int32_t i = 0; i < taken.output_count; ++i) {
+    const DescentPort& port = taken.outputs[i];
+    if (port.kind == DESCENT_PORT_NUMBER) losses[port.which] = number_at(trainer.at<void>(port.at), port.type);
+  }
+}
+
 bool knows_batch(const DescentPort& port) {
   for (int32_t axis = 0; axis < port.rank; ++axis) {
     if (port.shape[axis] == 0) return true;
@@ -240,8 +260,10 @@ void train_epoch(DescentTrainer& trainer, int64_t rows, const void* const* input
       begin += taken * model.largest_batch;
     } else {
       const int64_t left = rows - begin, taken = left < model.largest_batch ? left : model.largest_batch;
-      take_step(trainer, {rows, begin, taken, order}, inputs);
-      add_to_sums(trainer, model.functions[DESCENT_STEP], taken);
+      const bool is_last = left == taken || (begin / model.largest_batch + 1) % model.accumulate == 0;
+      is_last ? take_step(trainer, {rows, begin, taken, order}, inputs)
+              : accumulate(trainer, {rows, begin, taken, order}, inputs);
+      add_to_sums(trainer, model.functions[is_last ? DESCENT_STEP : DESCENT_ACCUMULATE], taken);
       begin += taken;
     }
   }
@@ -343,11 +365,16 @@ int32_t descent_1_step(DescentTrainer* trainer, int64_t rows, const void* const*
   } else {
     take_step(*trainer, {rows, 0, rows, nullptr}, inputs);
   }
-  if (losses == nullptr) return DESCENT_DONE;
-  for (int32_t i = 0; i < taken.output_count; ++i) {
-    const DescentPort& port = taken.outputs[i];
-    if (port.kind == DESCENT_PORT_NUMBER) losses[port.which] = number_at(trainer->at<void>(port.at), port.type);
-  }
+  give_losses(*trainer, taken, losses);
+  return DESCENT_DONE;
+}
+
+int32_t descent_1_accumulate(DescentTrainer* trainer, int64_t rows, const void* const* inputs, double* losses) {
+  const DescentModel& model = *trainer->model;
+  const DescentFunction& accumulates = model.functions[DESCENT_ACCUMULATE];
+  if (int32_t wrong = check_call(*trainer, accumulates, rows, model.largest_batch, inputs)) return wrong;
+  accumulate(*trainer, {rows, 0, rows, nullptr}, inputs);
+  give_losses(*trainer, accumulates, losses);
   return DESCENT_DONE;
 }
 
@@ -355,7 +382,7 @@ int32_t descent_1_train(DescentTrainer* trainer, int64_t epochs, int64_t rows, c
                         uint32_t* order, double* losses) {
   const DescentModel& model = *trainer->model;
   if (int32_t wrong = check_update(*trainer, rows, most_rows, inputs)) return wrong;
-  const int64_t per_epoch = (rows + model.largest_batch - 1) / model.largest_batch;
+  const int64_t per_epoch = steps_of_epoch(model, rows);
   if (epochs < 1 || epochs > INT32_MAX) {
     trainer->complain() << "expected 1 to " << INT32_MAX << " epochs, found " << epochs;
     return DESCENT_BAD_CALL;

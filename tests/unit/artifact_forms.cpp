@@ -241,6 +241,75 @@ std::string mixed_by_hand(const Program& program, Trainer& trainer, const MixedD
 
 }  // namespace
 
+namespace {
+
+// What the program below does, by the library.
+void micro_by_hand(Trainer& trainer, const std::vector<float>& x, const std::vector<float>& y) {
+  const std::int64_t all = std::ssize(y);
+  const auto take = [&](const std::vector<std::int64_t>& order, std::int64_t begin, std::int64_t rows, bool is_last) {
+    std::vector<float> moved_x, moved_y;
+    for (std::int64_t i = begin; i < begin + rows; ++i) {
+      const std::int64_t row = order[static_cast<std::size_t>(i)];
+      moved_x.insert(moved_x.end(), x.begin() + 4 * row, x.begin() + 4 * (row + 1));
+      moved_y.push_back(y[static_cast<std::size_t>(row)]);
+    }
+    const Feed feeds[] = {{"x", moved_x}, {"y", moved_y}};
+    value_of(is_last ? trainer.step(rows, feeds) : trainer.accumulate(rows, feeds));
+  };
+  REQUIRE(trainer.init(7).empty());
+  trainer.set_total_steps(4 * 2);
+  for (std::uint64_t epoch = 0; epoch < 4; ++epoch) {
+    const std::vector<std::int64_t> order = data::permutation(all, 7, epoch);
+    for (std::int64_t begin = 0, batch = 1; begin < all; begin += 8, ++batch) {
+      const std::int64_t rows = std::min<std::int64_t>(8, all - begin);
+      take(order, begin, rows, batch % 3 == 0 || begin + rows == all);
+    }
+  }
+  std::vector<std::int64_t> order(static_cast<std::size_t>(all));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  take(order, 0, 8, false);
+  take(order, 0, 3, false);
+  take(order, 0, 5, true);
+}
+
+}  // namespace
+
+TEST_CASE("artifacts take the Trainer's steps of several batches") {
+  const std::string model = source_folder + "/tests/artifact/micro.descent";
+  std::vector<float> many_x, many_y;
+  for (int i = 0; i < 29 * 4; ++i) many_x.push_back(static_cast<float>(i * i % 23) / 8 - 1);
+  for (int i = 0; i < 29; ++i) many_y.push_back(static_cast<float>(i % 5) / 4);
+  Trainer trainer = value_of(Trainer::create(value_of(compile_file(model)), {.threads = 1}));
+  micro_by_hand(trainer, many_x, many_y);
+  for (const ArtifactForm& form : forms) {
+    if (form.name != "static library" && form.name != "C++") continue;
+    INFO(form.name);
+    const Folder folder;
+    folder.write("micro.cc", R"(#include <cstdint>
+#include "micro.h"
+int main() {
+  static float x[29 * 4], y[29];
+  static std::uint32_t order[29];
+  for (int i = 0; i < 29 * 4; ++i) x[i] = static_cast<float>(i * i % 23) / 8 - 1;
+  for (int i = 0; i < 29; ++i) y[i] = static_cast<float>(i % 5) / 4;
+  micro::Trainer trainer(1);
+  if (MICRO_ACCUMULATE != 3 || !trainer.init(7) || !trainer.train(4, x, y, order)) return 1;
+  const std::span<const float> xs(x), ys(y);
+  if (trainer.steps_taken() != 8 || !trainer.accumulate(xs.first(32), ys.first(8))) return 2;
+  micro_losses losses;
+  if (micro_accumulate(trainer.get(), 3, x, y, &losses) != DESCENT_DONE || trainer.steps_taken() != 8) return 3;
+  if (micro_accumulate(trainer.get(), 9, x, y, &losses) == DESCENT_DONE) return 4;
+  if (!trainer.step(xs.first(20), ys.first(5)) || trainer.steps_taken() != 9) return 5;
+  return trainer.save("micro.safetensors") ? 0 : 6;
+}
+)");
+    build_program(folder, form, "micro", model,
+                  "g++ -std=c++20 -Wall -Wextra -Werror -Wshadow -pedantic -O1 -fno-exceptions -I. micro.cc");
+    run_in(folder, "./program");
+    check_same_weights(trainer, folder.path("micro.safetensors"));
+  }
+}
+
 TEST_CASE("a class of C++ does what the Trainer does, whatever its inputs are like") {
   const std::string model = source_folder + "/tests/artifact/mixed.descent";
   const MixedData data;

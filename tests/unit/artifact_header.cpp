@@ -16,6 +16,7 @@ struct GoldenHeader {
 };
 const std::vector<GoldenHeader> headers = {{"xor", "/examples/01_xor.descent"},
                                            {"mixed", "/tests/artifact/mixed.descent"},
+                                           {"micro", "/tests/artifact/micro.descent"},
                                            {"bare", "/examples/01_xor.descent", true}};
 
 std::string golden_path(const GoldenHeader& header) {
@@ -57,11 +58,12 @@ TEST_CASE("the golden headers, written anew", "[.][refresh]") {
 
 TEST_CASE("headers are C99 and C++ without a warning, several of them in one file") {
   const Folder folder;
-  for (const char* name : {"xor", "mixed"}) {
+  for (const char* name : {"xor", "mixed", "micro"}) {
     folder.write(std::string(name) + ".h", read_text(golden_path({name, ""})));
   }
   const std::string both =
-      "#include \"xor.h\"\n#include \"mixed.h\"\n#include \"xor.h\"\nint main(void) { return 0; }\n";
+      "#include \"xor.h\"\n#include \"mixed.h\"\n#include \"micro.h\"\n#include \"xor.h\"\nint main(void) { return 0; "
+      "}\n";
   folder.write("both.c", both);
   folder.write("both.cpp", both);
   const std::string flags = " -Wall -Wextra -Werror -pedantic -fsyntax-only ";

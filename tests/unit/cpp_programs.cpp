@@ -86,8 +86,9 @@ Lesson lesson(const std::string& file, int lanes) {
 std::vector<Memory> trained(const Lesson& lesson,
                             const std::function<Memory(const std::string&, std::int64_t, Memory)>& run) {
   const loop::Program& program = lesson.program;
-  const std::vector<std::pair<std::string, std::int64_t>> calls = {{"init", 1},  {"step", 20},    {"step", 20},
-                                                                   {"step", 13}, {"evaluate", 7}, {"predict", 20}};
+  const std::vector<std::pair<std::string, std::int64_t>> calls = {
+      {"init", 1},  {"step", 20}, {"accumulate", 20}, {"accumulate", 3},
+      {"step", 20}, {"step", 13}, {"evaluate", 7},    {"predict", 20}};
   std::vector<Memory> left;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     const auto& [name, batch] = calls[i];
@@ -201,6 +202,7 @@ TEST_CASE("a whole loop of a model in printed C++") {
 TEST_CASE("models trained by printed C++") {
   check_lesson("examples/01_xor.descent", 8, {gcc_native, clang_baseline});
   check_lesson("examples/03_digits.descent", 8, {gcc_v3, clang_native});
+  check_lesson("tests/artifact/micro.descent", 8, {gcc_native});
   check_lesson("tests/bench/models/seed.descent", 16, {gcc_native});
   check_lesson("tests/bench/models/logreg.descent", 4, {gcc_baseline, clang_native});
   check_lesson("tests/bench/models/mlp64.descent", 16, {gcc_native});

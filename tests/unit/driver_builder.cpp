@@ -77,6 +77,7 @@ std::vector<Line> lines() {
       {x.path("linear.weight"), "x.linear.weight"},
       {abs(sqrt(exp(expm1(log(log1p(sin(cos(tanh(sigmoid(erf(floor(round(x))))))))))))),
        "abs(sqrt(exp(expm1(log(log1p(sin(cos(tanh(sigmoid(erf(floor(round(x)))))))))))))"},
+      {plateaus(3, 0.1, 0, n), "plateaus(3, 0.1, 0, n)"},
       {min(stop_gradient(x), grad(x, over_epoch(x))), "min(stop_gradient(x), grad(x, over_epoch(x)))"},
   };
 }
@@ -106,9 +107,12 @@ Builder small_model() {
   Value logits = model.output("logits");
   logits(b, c) = again(b, c);
   model.loss("nll", call("cross_entropy", logits, label));
-  model.metric("accuracy", call("accuracy", logits, label));
+  Value accuracy = model.metric("accuracy", call("accuracy", logits, label));
   model.train("fit")
       .batch(8)
+      .accumulate(2)
+      .monitor(call("max", accuracy))
+      .stop(call("early", {"patience", 3}))
       .epochs(2)
       .seed(3)
       .set("shuffle", false)
@@ -156,6 +160,9 @@ model small(units : size = 6) {
 
 train fit = small() {
   batch = 8
+  accumulate = 2
+  monitor = max(accuracy)
+  stop = early(patience = 3)
   epochs = 2
   seed = 3
   shuffle = false

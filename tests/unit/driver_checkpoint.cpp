@@ -83,7 +83,8 @@ data::Tensors tensors_in(const std::string& path) {
 
 TEST_CASE("a training that goes on from a checkpoint is the one that never stopped, wherever it stopped") {
   const Folder folder;
-  for (const Settings& settings : {Settings{}, Settings{{"rate", "cosine(1e-2, warmup = 20)"}, {"report", "2"}}}) {
+  for (const Settings& settings : {Settings{}, Settings{{"rate", "cosine(1e-2, warmup = 20)"}, {"report", "2"}},
+                                   Settings{{"batch", "32"}, {"accumulate", "4"}}}) {
     const Program program = small_digits(settings);
     const Course expected = undisturbed(program);
     for (const int every : {7, 23, 30}) {

@@ -55,6 +55,11 @@ TEST_CASE("a hundred digits by heart: the test loss turns round") {
   const double early = value_named(trained(training, 20), "nll");
   const double late = value_named(trained(training, 180), "nll");
   CHECK(late > early);
+  Training stopped = block_of("22_overfitting", "stopped");
+  while (!stopped.done()) value_of(stopped.run_epoch());
+  CHECK(stopped.stopped());
+  CHECK(stopped.epochs_done() < 60);
+  CHECK(value_named(value_of(stopped.evaluate()), "nll") < early);
   Training shifted = block_of("22_overfitting", "all_three", {{"epochs", "20"}});
   CHECK(value_named(trained(shifted, 20), "nll") < 1);
 }

@@ -219,6 +219,7 @@ TEST_CASE("schedules follow the step") {
   check_close(rates("polynomial(0.8, 2, floor = 0.3, warmup = 2)"), {0.4, 0.3 + 0.5 * 0.81, 0.3 + 0.5 * 0.64});
   check_close(rates("cyclic(0.1, 0.7, 2)"), {0.1, 0.4, 0.7});
   check_close(rates("piecewise(0.3, 1, piecewise(0.2, 2, 0.1))"), {0.3, 0.2, 0.1});
+  check_close(rates("plateau(0.3, patience = 1, minimum = 0.5)"), {0.3, 0.3, 0.3});  // while nothing is counted
   check_close(rates("cosine(1)"), {wave(0.1), wave(0.2), wave(0.3)});
   check_close(rates("cosine(1, warmup = 2)"), {0.5, wave(0), wave(1 / 8.0)});
   check_close(rates("2 * cosine(1, floor = 0.5) - 1"), {wave(0.1), wave(0.2), wave(0.3)});

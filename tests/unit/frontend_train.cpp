@@ -203,6 +203,35 @@ TEST_CASE("files are imported once, found by the reader they are given") {
   CHECK(asked == std::vector<std::string>{"a", "b", "a"});
 }
 
+TEST_CASE("a step that takes several batches has an entry for those before the last, and sums beside the weights") {
+  const std::string text = model + "train t = m() {\n optimizer = adam()\n accumulate = 3\n}\n";
+  const Compilation result = ok(text);
+  CHECK(result.train->accumulate == 3);
+  std::vector<std::string> inputs, outputs;
+  for (const Node& node : result.model.entry("accumulate")->nodes) {
+    if (const auto* input = std::get_if<Input>(&node.op)) inputs.push_back(input->name);
+  }
+  for (const Output& output : result.model.entry("accumulate")->outputs) outputs.push_back(output.name);
+  CHECK(inputs == std::vector<std::string>{"x", "y", "seed"});
+  CHECK(outputs == std::vector<std::string>{"e"});
+  CHECK(to_string(result.model.state("p.linear.weight.accumulated")->type) == "f32[4, 8]");
+  Options options;
+  options.set = {{"accumulate", "5"}};
+  CHECK(print(ok(text, options).model) == print(result.model));  // how many is the host's to count
+  options.set = {{"accumulate", "1"}};
+  const Compilation alone = ok(text, options);
+  CHECK(!alone.model.entry("accumulate"));
+  CHECK(!alone.model.state("accumulated.rows"));
+  for (const char* nonsense : {"0", "-4", "2.5", "true", "2147483648"}) {
+    INFO(nonsense);
+    options.set = {{"accumulate", nonsense}};
+    const auto wrong = compiled(text, options);
+    REQUIRE(!wrong.ok());
+    CHECK(wrong.errors()[0].message ==
+          "expected an integer from 1 to 2^31 - 1 for 'accumulate', found " + std::string(nonsense));
+  }
+}
+
 TEST_CASE("stop_gradient hides a parameter from its loss") {
   const std::string text =
       "model m() {\n param w : f32[3] ~ ones\n input x : f32[batch, 3]\n"

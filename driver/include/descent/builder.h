@@ -263,6 +263,8 @@ Expression stop_gradient(const Expression& a);
 Expression grad(const Expression& of, const Expression& by);
 Expression over_epoch(const Expression& a);
 Expression over_parameters(const Expression& a);
+Expression plateaus(const Expression& patience, const Expression& threshold, const Expression& delta,
+                    const Expression& cooldown);
 
 // Reductions: sum(k, x(i, k) * w(k, j)), max({r < 2, s < 2}, …), mean(leading, x(leading)).
 Expression reduce(std::string_view combiner, const Over& over, const Expression& body);
@@ -357,6 +359,10 @@ class Train {
                    Place at = Place::current());
   Train& clip(const Expression& call, Place at = Place::current()) { return set("clip", call, at); }
   Train& average(const Expression& call, Place at = Place::current()) { return set("average", call, at); }
+  Train& accumulate(std::int64_t batches, Place at = Place::current()) { return set("accumulate", batches, at); }
+  // A loss, or a metric with its good end: monitor(call("max", accuracy)).
+  Train& monitor(const Expression& judged, Place at = Place::current()) { return set("monitor", judged, at); }
+  Train& stop(const Expression& call, Place at = Place::current()) { return set("stop", call, at); }
   // Any other, by its name: set("shuffle", false).
   Train& set(std::string_view setting, const Expression& value, Place at = Place::current());
   // Where an input comes from when `Training` reads it: data("x", call("csv", text("xor.csv"), {"columns",

@@ -94,7 +94,7 @@ class Program {
   const Timings& timings() const;
   const std::vector<std::string>& files() const;  // that were read: the text's own, then what it imports
 
-  bool has(std::string_view entry) const;  // init, step, evaluate, report, predict, advance
+  bool has(std::string_view entry) const;  // init, step, accumulate, evaluate, report, predict, advance
   // In the order of the entry's pointers; empty when there is no such entry. Inputs of kind `clock` (seed, step,
   // steps) and `rate` are fed by the Trainer.
   const std::vector<Port>& inputs(std::string_view entry) const;
@@ -167,6 +167,10 @@ class Trainer {
   // batch axis one value may serve all. The same bits as `count` calls of `step`; values are checked once. The losses
   // of the last update. Allocates nothing.
   Result<std::span<const double>> steps(std::int64_t count, std::int64_t rows, std::span<const Feed> feeds);
+  // Of a step that takes several batches (`accumulate = 4` in the train block) one before the last: adds rows ·
+  // gradient to what the next `step` divides by all their rows, and changes running statistics, no parameter. The
+  // losses of these rows, likewise. How many batches a step takes is the caller's choice.
+  Result<std::span<const double>> accumulate(std::int64_t rows, std::span<const Feed> feeds);
   // Losses and metrics of these rows, in the order of outputs("evaluate"), likewise.
   Result<std::span<const double>> evaluate(std::int64_t rows, std::span<const Feed> feeds);
   // The outputs, in the order of outputs("predict").

@@ -87,6 +87,6 @@ inline constexpr Function ema("ema"), mean_from("mean_from");
 
 // Schedules.
 inline constexpr Function warm("warm"), step_decay("step_decay"), exponential("exponential"), cosine("cosine"),
-    one_cycle("one_cycle"), polynomial("polynomial"), piecewise("piecewise"), cyclic("cyclic");
+    one_cycle("one_cycle"), polynomial("polynomial"), piecewise("piecewise"), plateau("plateau"), cyclic("cyclic");
 
 }  // namespace descent::builder::library

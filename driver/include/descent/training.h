@@ -41,6 +41,14 @@ struct EpochReport {
   // Of the test data, without it of the training data: losses and metrics. Empty between reports.
   NamedValues evaluation;
   double seconds = 0;  // of the steps
+  // Arguments of the optimizer that a plateau has changed with this report, as the next step has them: {"rate", 5e-4}.
+  NamedValues changed = {};
+};
+
+// The report that was best, and what it was judged by.
+struct BestEpoch {
+  std::int64_t epoch = 0;
+  double value = 0;
 };
 
 // One train block at work. Epochs visit rows in an order that depends on seed and epoch alone; the last batch of an
@@ -59,15 +67,22 @@ class Training {
   std::int64_t rows() const;       // of the training data
   std::int64_t test_rows() const;  // 0 without test data
   std::int64_t steps_per_epoch() const;
-  bool done() const { return epochs_done() >= epochs(); }
+  bool done() const { return stopped() || epochs_done() >= epochs(); }
 
-  // Called for each step, in order, with the steps done in this epoch and the step's first loss. A small model may be
-  // some steps further by then (TrainerOptions::whole_loop).
+  // What reports are judged by, for plateaus of schedules and for `stop = early(…)`: "accuracy", without a `monitor`
+  // the losses. With `stop` the weights of the best report are kept; once the training is done, early or not, they are
+  // the trainer's, whatever came behind.
+  std::string monitor() const;
+  bool stopped() const;                   // before its last epoch
+  std::optional<BestEpoch> best() const;  // with `stop`, from the first report on
+
+  // Called for each step, in order, with the steps done in this epoch and the step's first loss, its mean over the rows
+  // where a step takes several batches. A small model may be some steps further by then (TrainerOptions::whole_loop).
   using Progress = std::function<void(std::int64_t step, double loss)>;
   // The next epoch. A loss that is not finite ends it with a diagnostic naming step and epoch.
   Result<EpochReport> run_epoch(const Progress& progress = {});
-  // The same, but asked before each call of steps (one step, of a small model some) whether to pause. Nothing: it
-  // paused; the next call goes on with what is left of the epoch.
+  // The same, but asked before each call of steps (one step, of a small model some; where a step takes several batches
+  // before each of them) whether to pause. Nothing: it paused; the next call goes on with what is left of the epoch.
   using Pause = std::function<bool()>;
   Result<std::optional<EpochReport>> run_epoch(const Progress& progress, const Pause& pause);
 
