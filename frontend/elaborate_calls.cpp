@@ -384,6 +384,17 @@ bool Elaborator::bind_shape(const ast::Function& function, const ast::Type& type
     return false;
   }
   const std::size_t first = shape.size() - named;
+  // Where leading axes are written, batch is the first of them: a shape that has none lacks an axis.
+  if (leads && first == 0 && named > 0 && shape[0].is_batch()) {
+    const auto* name = std::get_if<ast::Name>(&type.extents[1]->node);
+    if (!name || name->text != "batch") {
+      error("shape-mismatch", at,
+            "expected " + ast::print(type) + " with batch among the leading axes for " + what + ", found the shape " +
+                to_string(shape),
+            note);
+      return false;
+    }
+  }
   if (leads) {
     const Shape leading(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(first));
     if (frame().leading && *frame().leading != leading) {

@@ -1,5 +1,7 @@
 // Statements of functions, optimizers and the model.
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <functional>
 
 #include "frontend/elaborator.h"
@@ -311,6 +313,13 @@ std::optional<std::string> filled(const std::string& text,
   return result;
 }
 
+// With as many digits as tell it from other numbers.
+std::string shortest(double number) {
+  std::array<char, 32> digits{};
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  return {digits.data(), end};
+}
+
 }  // namespace
 
 // Told at the call, in the words of the statement. False: it is not as expected, or cannot be told.
@@ -318,6 +327,7 @@ bool Elaborator::expect(const ast::Expect& node, const Span& at) {
   const Operand condition = value_of(*node.condition);
   if (condition.poisoned()) return false;
   const std::optional<double> known = constant(condition);
+  if (!known && condition.get<Real>()) return true;  // a number that comes while running
   if (!known) {
     error("bad-expectation", node.condition->at,
           "expected a condition on sizes, known while compiling, found " + describe(condition));
@@ -329,11 +339,14 @@ bool Elaborator::expect(const ast::Expect& node, const Span& at) {
       [&](const std::string& name) -> std::optional<std::string> {
         const Operand* value = find(name);
         if (value && value->get<Integer>()) return std::to_string(value->get<Integer>()->value);
-        return value && value->get<Batch>() ? std::optional<std::string>("batch") : std::nullopt;
+        if (value && value->get<Batch>()) return "batch";
+        const std::optional<double> number = value ? constant(*value) : std::nullopt;
+        return number ? std::optional(shortest(*number)) : std::nullopt;
       },
       unknown);
   if (!message) {
-    error("bad-expectation", node.message.at, "expected the name of a size between braces, found " + quoted(unknown));
+    error("bad-expectation", node.message.at,
+          "expected the name of a size or a number between braces, found " + quoted(unknown));
     return false;
   }
   if (*known != 0) return true;
