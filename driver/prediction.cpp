@@ -7,6 +7,7 @@
 #include <map>
 
 #include "driver/data_source.h"
+#include "driver/data_warnings.h"
 #include "driver/dataset.h"
 #include "driver/prediction_text.h"
 #include "driver/program.h"
@@ -132,6 +133,11 @@ Result<NamedArrays> read_inputs(const Trainer& trainer, const std::vector<std::p
     }
   }
   return arrays;
+}
+
+Diagnostics warnings_of(const Program& program, const NamedArrays& inputs) {
+  const Result<Dataset> rows = dataset_of(program.inputs("predict"), inputs);
+  return rows ? warn_of_numbers(*rows) : Diagnostics{};  // what is wrong with them, predict_all says
 }
 
 Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "codegen/llvm.h"
 #include "codegen/stopwatch.h"
@@ -116,7 +117,8 @@ Diagnostics lower_graph(Program::Parts& parts, const CompileOptions& options) {
   const auto note = [&](const Pass& pass, const Model&, const Model&, double seconds) {
     parts.timings.passes.emplace_back(pass.name, seconds);
   };
-  Result<Model> step = run_passes(*parts.graph, note);
+  if (options.watch) parts.watched = descent::watch(*parts.graph);
+  Result<Model> step = run_passes(parts.watched ? std::exchange(parts.watched->model, {}) : *parts.graph, note);
   if (!step) return step.errors();
   parts.step = std::move(step).value();
   watch.lap();
@@ -136,13 +138,16 @@ bool same_machine(const Machine& a, const Machine& b) {
 bool lowers_alike(const Program::Parts& parts, const CompileOptions& options, const Program& other) {
   const Program::Parts& known = other.parts();
   if (!known.graph || !known.step || known.source->text != parts.source->text) return false;
-  if (options.lanes != known.lanes || !same_machine(parts.machine, known.machine)) return false;
+  if (options.watch != known.watched.has_value() || options.lanes != known.lanes ||
+      !same_machine(parts.machine, known.machine))
+    return false;
   Result<std::int64_t> batch = batch_for(parts, options);
   return batch && *batch == known.loop.largest_batch && print(*parts.graph) == print(*known.graph);
 }
 
 void take_lowered(Program::Parts& parts, const Program::Parts& known) {
   parts.step = known.step;
+  parts.watched = known.watched;
   parts.loop = known.loop;
   parts.code = known.code;
 }

@@ -14,6 +14,7 @@
 #include "ir/loop.h"
 #include "ir/machine.h"
 #include "passes/pipeline.h"
+#include "passes/watch.h"
 
 namespace descent {
 
@@ -43,6 +44,7 @@ struct Program::Parts {
   std::optional<frontend::Compilation> compilation;  // of a model file
   std::optional<Model> graph;                        // as the front end made it, or as printed
   std::optional<Model> step;                         // after all passes
+  std::optional<Watched> watched;                    // what `step` gives besides its losses; its model is left out
   loop::Program loop;
   Machine machine;
   int lanes = 0;  // as asked for

@@ -32,6 +32,23 @@ Diagnostic cannot_write(const std::string& path, const std::string& why) {
 
 // -- lines of the log ------------------------------------------------------------------------------------------------
 
+std::string watch_of(const WatchReport& watch) {
+  std::string parameters, activations;
+  for (const ParameterWatch& one : watch.parameters) {
+    parameters += fmt::format("{}{}: {}", parameters.empty() ? "" : ", ", json::text(one.name),
+                              json::object({{"gradient", one.gradient},
+                                            {"largest_gradient", one.largest_gradient},
+                                            {"update", one.update},
+                                            {"weight", one.weight}}));
+  }
+  for (const ActivationWatch& one : watch.activations) {
+    activations += fmt::format("{}{{\"name\": {}, \"units\": {}, \"dead\": {}}}", activations.empty() ? "" : ", ",
+                               json::text(one.name), one.units, one.dead);
+  }
+  return fmt::format("{{\"first_step\": {}, \"parameters\": {{{}}}, \"activations\": [{}]}}", watch.first_step,
+                     parameters, activations);
+}
+
 std::string line_of(const EpochReport& report, bool has_test) {
   double total = 0;
   for (const auto& [name, value] : report.losses) total += value;
@@ -42,6 +59,7 @@ std::string line_of(const EpochReport& report, bool has_test) {
         fmt::format(", \"metrics\": {}, \"on\": \"{}\"", json::object(report.evaluation), has_test ? "test" : "train");
   }
   if (!report.changed.empty()) line += fmt::format(", \"changed\": {}", json::object(report.changed));
+  if (report.watch && !report.evaluation.empty()) line += ", \"watch\": " + watch_of(*report.watch);
   return line + fmt::format(", \"seconds\": {:.6f}}}\n", report.seconds);
 }
 

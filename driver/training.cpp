@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "driver/data_warnings.h"
 #include "fmt/format.h"
 #include "runtime/data/shuffle.h"
 
@@ -57,6 +58,12 @@ Diagnostics Training::Parts::start() {
   Result<std::string> path = find_file(block.weights, folders, "weights file", block.weights_at);
   if (!path) return path.errors();
   return trainer.load(*path, block.weights_at);
+}
+
+void Training::Parts::see_step() {
+  const std::vector<data::Array> outputs = trainer.parts().calls.at("step").arrays(1);
+  const std::size_t watched = 3 * program.parts().watched->parameters.size() + program.parts().watched->units.size();
+  watcher->add(trainer.steps_taken(), std::span(outputs).last(watched));
 }
 
 Diagnostics Training::Parts::check_losses(std::span<const double> losses) const {
@@ -126,7 +133,9 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
   const Folders folders = data_folders(program.parts().folder, options.data_folder);
   Result<TrainingData> read = load_data(program, *block, folders);
   if (!read) return read.errors();
-  Result<Trainer> trainer = Trainer::create(program, options.trainer);
+  TrainerOptions trained_by = options.trainer;
+  if (program.parts().watched) trained_by.whole_loop = false;  // every step is looked at
+  Result<Trainer> trainer = Trainer::create(program, trained_by);
   if (!trainer) return trainer.errors();
   auto parts = std::make_unique<Parts>(Parts{.program = program,
                                              .trainer = std::move(*trainer),
@@ -138,7 +147,9 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
                                              .epoch = {},
                                              .order = {},
                                              .traits = {},
+                                             .watcher = {},
                                              .plateaus = {}});
+  if (const auto& watched = program.parts().watched) parts->watcher.emplace(*watched);
   parts->plateaus.resize(program.parts().compilation->plateaus.size());
   if (block->accumulate == 1) {
     parts->steps_at_once = parts->trainer.parts().steps_at_once(row_bytes(parts->data) * parts->batch());
@@ -153,6 +164,8 @@ Result<Training> Training::prepare(const Program& program, const TrainingOptions
 }
 
 bool is_divergence(const Diagnostics& errors) { return errors.size() == 1 && errors[0].id == "loss-not-finite"; }
+
+Diagnostics Training::warnings() const { return data_warnings(parts_->program, parts_->data, parts_->test); }
 
 Trainer& Training::trainer() { return parts_->trainer; }
 std::int64_t Training::epochs() const { return parts_->block.epochs; }
@@ -197,7 +210,9 @@ Diagnostics Training::Parts::take_batches(const Progress& progress) {
   const auto feeds = feeds_of(begin, count * rows);
   if (!feeds) return feeds.errors();
   Diagnostics wrong;
+  const bool steps = is_step_due(begin + rows);
   const auto note = [&](std::span<const double> losses) {
+    if (watcher && steps) see_step();
     wrong = check_losses(losses);
     if (!wrong.empty()) return false;
     epoch.losses.add(losses, rows);
@@ -210,7 +225,7 @@ Diagnostics Training::Parts::take_batches(const Progress& progress) {
     if (!is_alone) epoch.group = {};
     return true;
   };
-  if (is_step_due(begin + rows)) {
+  if (steps) {
     if (Diagnostics failed = trainer.parts().train(count, rows, *feeds, note); !failed.empty()) return failed;
   } else {
     const Result<std::span<const double>> losses = trainer.accumulate(rows, *feeds);
@@ -234,6 +249,7 @@ Result<std::optional<EpochReport>> Training::run_epoch(const Progress& progress,
   report.seconds = parts.epoch.seconds;
   parts.epoch = {};
   parts.order.clear();
+  report.watch = watched();
   const bool is_due = parts.epochs_done % std::max<std::int64_t>(1, parts.block.report) == 0 || done();
   if (is_due) {
     Result<NamedValues> values = evaluate();
@@ -253,6 +269,8 @@ Result<EpochReport> Training::run_epoch(const Progress& progress) {
   DESCENT_CHECK(report->has_value(), "an epoch paused that nobody asked to");
   return std::move(**report);
 }
+
+std::optional<WatchReport> Training::watched() { return parts_->watcher ? parts_->watcher->report() : std::nullopt; }
 
 Result<NamedValues> Training::evaluate() { return parts_->evaluate(parts_->evaluated(), parts_->evaluated_batches()); }
 Result<NamedValues> Training::evaluate_training() { return parts_->evaluate(parts_->data, *parts_->batches); }

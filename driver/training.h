@@ -11,6 +11,7 @@
 #include "driver/dataset.h"
 #include "driver/patience.h"
 #include "driver/trainer.h"
+#include "driver/watcher.h"
 #include "driver/weights.h"
 
 namespace descent {
@@ -43,6 +44,7 @@ struct Training::Parts {
   std::vector<std::int64_t> order;  // of the rows in the epoch under way; empty: not yet drawn, or not shuffled
   std::int64_t steps_at_once = 1;
   std::map<std::string, std::string> traits;  // see traits_of; empty: not yet wanted
+  std::optional<Watcher> watcher;             // of a program that is watched
 
   // training_monitor.cpp
   struct Best {
@@ -92,6 +94,7 @@ struct Training::Parts {
   Result<std::span<const Feed>> feeds_of(std::int64_t begin, std::int64_t rows);
   bool is_step_due(std::int64_t rows) const;  // when so many of the epoch have been seen
   bool at_end() const { return epoch.losses.rows >= data.rows; }
+  void see_step();  // the one just taken
   Diagnostics check_losses(std::span<const double> losses) const;
   Result<NamedValues> finish(const NamedValues& joined);
 };

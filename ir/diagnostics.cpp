@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "descent/warnings.h"
 #include "fmt/format.h"
 
 namespace descent {
@@ -135,13 +136,17 @@ Excerpt excerpt_of(std::string_view text, std::size_t begin, std::size_t end) {
   return out;
 }
 
-// How a kind of message is painted on a terminal.
+// A kind of message, and how it is painted on a terminal.
+struct Kind {
+  std::string_view name, paint;
+};
+constexpr Kind error{"error", "\x1b[1;31m"}, warning{"warning", "\x1b[1;35m"}, note{"note", "\x1b[1;36m"};
+
 struct Paint {
   std::string_view bold, kind, mark, off;
 };
-Paint paint_of(bool colour, bool error) {
-  if (!colour) return {};
-  return {"\x1b[1m", error ? "\x1b[1;31m" : "\x1b[1;36m", "\x1b[1;32m", "\x1b[0m"};
+Paint paint_of(const Kind& kind, bool colour) {
+  return colour ? Paint{"\x1b[1m", kind.paint, "\x1b[1;32m", "\x1b[0m"} : Paint{};
 }
 
 // A message may quote the user's text, which may be a line of megabytes.
@@ -165,10 +170,11 @@ std::string header_of(const Origin& place) {
   return fmt::format("{}:{}{}: ", printable(place.file), place.line, column);
 }
 
-void render_one(std::string& out, const Span& at, std::string_view kind, std::string_view message, const Paint& paint) {
+void render_one(std::string& out, const Span& at, const Kind& kind, std::string_view message, bool colour) {
+  const Paint paint = paint_of(kind, colour);
   const std::string place = at.source ? header_of(origin_of(at)) : "";
-  out += fmt::format("{}{}{}{}{}:{} {}{}{}\n", paint.bold, place, paint.off, paint.kind, kind, paint.off, paint.bold,
-                     shortened(message), paint.off);
+  out += fmt::format("{}{}{}{}{}:{} {}{}{}\n", paint.bold, place, paint.off, paint.kind, kind.name, paint.off,
+                     paint.bold, shortened(message), paint.off);
   if (!at.source) return;
   const std::string& text = at.source->text;
   const Excerpt excerpt = excerpt_of(text, std::min<std::size_t>(at.begin, text.size()), at.end);
@@ -214,10 +220,18 @@ Origin origin_of(const Span& at) {
   return {at.source->name, position.line, position.column};
 }
 
-std::string render(const Diagnostic& diagnostic, bool colour) {
+static std::string render_as(const Kind& kind, const Diagnostic& diagnostic, bool colour) {
   std::string out;
-  render_one(out, diagnostic.at, "error", diagnostic.message, paint_of(colour, true));
-  for (const Note& note : diagnostic.notes) render_one(out, note.at, "note", note.message, paint_of(colour, false));
+  render_one(out, diagnostic.at, kind, diagnostic.message, colour);
+  for (const Note& one : diagnostic.notes) render_one(out, one.at, note, one.message, colour);
+  return out;
+}
+
+std::string render(const Diagnostic& diagnostic, bool colour) { return render_as(error, diagnostic, colour); }
+
+std::string render_warnings(std::span<const Diagnostic> warnings, bool colour) {
+  std::string out;
+  for (const Diagnostic& one : warnings) out += render_as(warning, one, colour);
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "descent/warnings.h"
 #include "fmt/format.h"
 
 namespace descent::command {
@@ -17,6 +18,10 @@ namespace {
 Colour& chosen_colour() {
   static Colour choice = Colour::automatic;
   return choice;
+}
+
+bool colours_errors() {
+  return wants_colour(chosen_colour(), is_terminal(STDERR_FILENO), std::getenv("NO_COLOR"), std::getenv("TERM"));
 }
 
 bool can_draw(const char* term) { return !term || std::string_view(term) != "dumb"; }
@@ -64,10 +69,13 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
 }
 
 int fail(const Diagnostics& diagnostics) {
-  const bool colour =
-      wants_colour(chosen_colour(), is_terminal(STDERR_FILENO), std::getenv("NO_COLOR"), std::getenv("TERM"));
-  std::fputs(render(diagnostics, colour).c_str(), stderr);
+  std::fputs(render(diagnostics, colours_errors()).c_str(), stderr);
   return wrong_input;
+}
+
+void warn(const Diagnostics& diagnostics) {
+  std::fputs(render_warnings(diagnostics, colours_errors()).c_str(), stderr);
+  std::fflush(stderr);
 }
 
 int fail(const std::string& message, const std::string& hint) { return fail({wrong_usage(message, hint)}); }

@@ -19,6 +19,8 @@ inline constexpr int internal_failure = 2;
 // Prints to stderr, painted when colours are wanted there. Gives `wrong_input`.
 int fail(const Diagnostics& diagnostics);
 int fail(const std::string& message, const std::string& hint = {});
+// Likewise, of what went on all the same.
+void warn(const Diagnostics& diagnostics);
 
 bool is_terminal(int descriptor);
 // A terminal on which a line can be drawn over: not TERM=dumb.

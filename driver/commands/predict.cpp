@@ -110,6 +110,7 @@ int run(const PredictOptions& wanted) {
   Result<NamedArrays> arrays = read_inputs(*trainer, *inputs);
   if (!arrays) return fail(arrays.errors());
   if (wanted.sample.tokens > 0) return run_sample(wanted, *trainer, *arrays);
+  warn(warnings_of(*program, *arrays));
   Result<NamedArrays> results = predict_all(*trainer, *arrays);
   if (!results) return fail(results.errors());
   Result<NamedTexts> texts = texts_of(*trainer, *results, *vocabularies);

@@ -60,6 +60,7 @@ void Progress::step(std::int64_t step, double loss) {
 
 void Progress::epoch(const EpochReport& report) {
   seconds_ += report.seconds;
+  if (report.watch) watch(*report.watch, !report.evaluation.empty());
   if (detail_ != Detail::full || report.evaluation.empty()) return;
   clear();
   fmt::print("epoch {}/{}  {}  | {}: {}  | {:.3f} s\n", report.epoch, training_.epochs(), values_text(report.losses),
@@ -79,6 +80,16 @@ void Progress::end() {
     fmt::print("stopped early: {} has not got better since epoch {}\n", training_.monitor(), best->epoch);
   }
   fmt::print("the weights are those of epoch {}, {} {:.4g}\n", best->epoch, training_.monitor(), best->value);
+}
+
+void Progress::watch(const WatchReport& report, bool shown) {
+  if (detail_ == Detail::quiet) return;
+  clear();
+  if (shown && detail_ == Detail::full) {
+    fmt::print("{}", watch_text(report));
+    std::fflush(stdout);
+  }
+  warn(report.warnings);
 }
 
 void Progress::clear() {

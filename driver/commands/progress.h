@@ -22,6 +22,8 @@ class Progress {
   void step(std::int64_t step, double loss);
   void epoch(const EpochReport& report);
   void end();  // all epochs are done
+  // The table of what is watched, where it is shown, and the warnings.
+  void watch(const WatchReport& report, bool shown);
 
  private:
   void clear();

@@ -27,6 +27,36 @@ std::string values_text(const NamedValues& values) {
   return text;
 }
 
+std::string watch_text(const WatchReport& report) {
+  const auto number = [](double value) { return std::isnan(value) ? "nan" : fmt::format("{:.2e}", value); };
+  Table table;
+  table.column("parameter", Table::Align::left);
+  for (const char* name : {"shape", "|gradient|", "largest", "|weight|", "|update|/|weight|"}) {
+    table.column(name, Table::Align::right);
+  }
+  table.column("", Table::Align::left);
+  for (const ParameterWatch& one : report.parameters) {
+    table.row({one.name, data::to_string(one.shape), number(one.gradient), number(one.largest_gradient),
+               number(one.weight), one.weight == 0 ? "" : number(one.relative_update()), to_string(one.trouble)});
+  }
+  std::string text = fmt::format("steps {} to {}\n{}", report.first_step, report.last_step, table.text());
+  std::int64_t units = 0, dead = 0;
+  Table of_units;
+  of_units.column("units of", Table::Align::left);
+  for (const char* name : {"units", "dead", ""}) of_units.column(name, Table::Align::right);
+  for (const ActivationWatch& one : report.activations) {
+    units += one.units;
+    dead += one.dead;
+    const double share = static_cast<double>(one.dead) / static_cast<double>(std::max<std::int64_t>(1, one.units));
+    if (one.dead == 0) continue;
+    of_units.row({one.name, count_text(static_cast<double>(one.units)), count_text(static_cast<double>(one.dead)),
+                  fmt::format("{:.0f} %", 100 * share)});
+  }
+  if (dead > 0) text += of_units.text();
+  if (dead == 0 && units > 0) text += fmt::format("no unit of {} is dead\n", count_text(static_cast<double>(units)));
+  return text;
+}
+
 std::string count_text(double value) {
   std::string digits = fmt::format("{:.0f}", value);
   for (std::size_t at = digits.size(); at > 3 && std::isfinite(value);) {

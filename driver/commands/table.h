@@ -11,6 +11,8 @@ namespace descent::command {
 std::string number_text(double value);  // six digits: "0.00412", "nan" whatever its sign
 // "nll 0.12  accuracy 0.97"
 std::string values_text(const NamedValues& values);
+// What a watched training shows: a line per parameter, then the activations with dead units.
+std::string watch_text(const WatchReport& report);
 // "1,234,567"; beyond 2^53 what a double holds.
 std::string count_text(double value);
 std::string bytes_text(std::int64_t bytes);  // "384 bytes", "17.2 kB"

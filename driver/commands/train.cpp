@@ -28,6 +28,7 @@ struct TrainOptions {
   CheckpointInterval interval;
   bool resume = false;
   bool quiet = false;
+  bool watch = false;
   std::vector<std::string> words;  // the command line
 
   RunRequest request(std::string name, std::string folder, Detail detail, bool compared) const {
@@ -56,6 +57,7 @@ Result<CompileOptions> options_for(const TrainOptions& wanted, const std::string
   Result<CompileOptions> options = wanted.model.settings();
   if (!options) return options;
   options->train = block;
+  options->watch = wanted.watch;
   for (const auto& [name, value] : fixed_settings(wanted)) options->set.push_back({name, value, "--" + name});
   for (const auto& [name, value] : swept) options->set.push_back({name, value, "--sweep"});
   return options;
@@ -337,6 +339,8 @@ void add_train(CLI::App& app, std::span<char* const> words, int& exit_code) {
       ->add_option("--best", options->best,
                    "Compare runs by this loss, or metric as max:NAME or min:NAME (default: the losses)")
       ->type_name("NAME");
+  command->add_flag("--watch", options->watch,
+                    "Show gradients and updates of each parameter and dead units, and warn of trouble with them");
   command->add_flag("--quiet", options->quiet, "Print the last line only, or the table that compares several runs");
   command->footer(
       "Data files are looked for beside the model file, then in --data, then in $DESCENT_DATA.\n\n"
@@ -352,6 +356,14 @@ void add_train(CLI::App& app, std::span<char* const> words, int& exit_code) {
       "old one or the new one. --resume takes the same command line: the train block, its settings and the data must\n"
       "be as they were; --epochs may be more where no schedule reads the number of steps. Of several runs those that\n"
       "are done are not repeated. Without --resume training begins anew.\n\n"
+      "--watch shows at every report, for the epoch before it, of each parameter the length of the gradient (before a\n"
+      "clip; over all steps, and the largest), of the weight, and of the update in lengths of the weight, about 1e-3 "
+      "of\n"
+      "a healthy one; and the units that are dead: their activation's derivative is 0 for every row. After each epoch\n"
+      "it warns, at the model's line, of gradients that are not finite, that vanish (root mean square below 1e-7 and\n"
+      "below 1e-3 of another parameter's), of updates ten times as long as the weight, and where half of the units "
+      "are\n"
+      "dead; again only when more has it. The training has the same bits. OUT/log.jsonl holds the numbers.\n\n"
       "Examples:\n"
       "  descent train digits.descent\n"
       "  descent train digits.descent --set units=256 --set rate=1e-3 --epochs 10 --out runs/wide\n"

@@ -8,6 +8,7 @@
 
 #include "descent/prediction.h"
 #include "descent/run_folder.h"
+#include "driver/commands/command.h"
 #include "driver/commands/interruption.h"
 #include "driver/commands/table.h"
 #include "fmt/format.h"
@@ -95,7 +96,10 @@ class Run {
           training_.run_epoch([&](std::int64_t step, double loss) { progress.step(step, loss); },
                               [&] { return interruption() != 0 || clock_.is_due(training_.trainer().steps_taken()); });
       result_.steps = training_.trainer().steps_taken();
-      if (!report) return report.errors();
+      if (!report) {
+        if (const auto watched = training_.watched()) progress.watch(*watched, true);
+        return report.errors();
+      }
       if (*report) {
         progress.epoch(**report);
         take(**report);
@@ -153,6 +157,7 @@ Diagnostics run_training(const Program& program, const RunRequest& request, cons
   Result<RunFolder> folder =
       goes_on ? RunFolder::reopen(request.folder, training->epochs_done()) : RunFolder::create(request.folder);
   if (!folder) return folder.errors();
+  warn(training->warnings());
   watch_for_interruption();
   Diagnostics wrong = Run(request, criterion, *training, *folder, result).run();
   std::fflush(stdout);

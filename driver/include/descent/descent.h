@@ -55,6 +55,7 @@ struct CompileOptions {
   std::int64_t largest_batch = 0;  // 0: the train block's batch, without one 64
   int lanes = 0;                   // f32 lanes of a vector loop; 0: the machine's widest unit, 1: no vector loops
   std::string triple, cpu;         // the machine to compile for, LLVM's names; empty: this one
+  bool watch = false;              // the step also gives what descent/watch.h reports; it has the same bits
 };
 
 // What the road from text to machine code took, in seconds, and the size of the code. What was taken over from a

@@ -19,6 +19,9 @@ using NamedArrays = std::vector<std::pair<std::string, data::Array>>;
 // beside them; without such a train block by the input's vocabulary, where the weights that were loaded keep one.
 Result<NamedArrays> read_inputs(const Trainer& trainer, const std::vector<std::pair<std::string, std::string>>& files);
 
+// What is odd about the inputs, but no mistake: numbers that are none or infinite. As descent/warnings.h shows it.
+Diagnostics warnings_of(const Program& program, const NamedArrays& inputs);
+
 // The outputs for all rows, batch by batch.
 Result<NamedArrays> predict_all(Trainer& trainer, const NamedArrays& inputs);
 

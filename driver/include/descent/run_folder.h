@@ -20,7 +20,9 @@ class RunFolder {
   static Result<RunFolder> reopen(const std::string& path, std::int64_t epochs_done);
 
   // One line: {"epoch", "step", "loss", "losses", "seconds"}, and "metrics" with "on" ("test" or "train") where the
-  // epoch was evaluated, "changed" ({"rate": 5e-4}) where a plateau changed arguments of the optimizer.
+  // epoch was evaluated, "changed" ({"rate": 5e-4}) where a plateau changed arguments of the optimizer, and "watch"
+  // where the program is watched: {"first_step", "parameters": {NAME: {"gradient", "largest_gradient", "update",
+  // "weight"}}, "activations": [{"name", "units", "dead"}]}.
   Diagnostics log(const EpochReport& report, bool has_test);
   Diagnostics save(const Trainer& trainer) const;
   // The log reaches the disk before the checkpoint does: it never lacks a line of an epoch that the checkpoint counts.

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "descent/descent.h"
+#include "descent/watch.h"
 
 namespace descent {
 
@@ -43,6 +44,7 @@ struct EpochReport {
   double seconds = 0;  // of the steps
   // Arguments of the optimizer that a plateau has changed with this report, as the next step has them: {"rate", 5e-4}.
   NamedValues changed = {};
+  std::optional<WatchReport> watch = {};  // of the epoch's steps since they began here; where the program is watched
 };
 
 // The report that was best, and what it was judged by.
@@ -60,6 +62,10 @@ class Training {
   Training(Training&&) noexcept;
   Training& operator=(Training&&) noexcept;
   ~Training();
+
+  // What is odd about the data, but no mistake: numbers that are none or infinite in training or test data, classes of
+  // a label that no row of the training data has. As descent/warnings.h shows it.
+  Diagnostics warnings() const;
 
   Trainer& trainer();
   std::int64_t epochs() const;
@@ -85,6 +91,10 @@ class Training {
   // before each of them) whether to pause. Nothing: it paused; the next call goes on with what is left of the epoch.
   using Pause = std::function<bool()>;
   Result<std::optional<EpochReport>> run_epoch(const Progress& progress, const Pause& pause);
+
+  // What is watched of the epoch under way, as far as it came: to be asked for when it ended with a diagnostic. What
+  // is reported here is in no later report.
+  std::optional<WatchReport> watched();
 
   // All there is to this training, as one safetensors file, written whole or not at all: what Trainer::save_checkpoint
   // writes, the position in the data, the losses' sums of the epoch under way, and of what it is a training. To be
