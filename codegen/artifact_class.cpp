@@ -155,14 +155,11 @@ class ClassPrinter {
     const Method method = method_of("step", ports_of(step->inputs, Kind::data));
     add(0, "");
     add(1, "// One update.");
-    add(1, "std::optional<Losses> step(" + method.parameters + ") {");
-    tell_rows(method, "std::nullopt");
-    add(2, "Losses losses{};");
-    add(2,
-        "if (!done(" + call("step", joined("rows", joined(method.arguments, "&losses"))) + ")) return std::nullopt;");
-    add(2, "return losses;");
-    add(1, "}");
-    if (face_.entry("accumulate")) accumulation(method);
+    give_numbers("step", method, "Losses", "losses");
+    if (face_.entry("accumulate")) {
+      add(1, "// Of a step that takes several batches one before the last.");
+      give_numbers("accumulate", method, "Losses", "losses");
+    }
     add(1, "// Epochs over all rows; with room for their order each has one of its own by the seed.");
     add(1, "std::optional<Losses> train(" +
                joined(joined("std::int64_t epochs", method.parameters), "std::span<std::uint32_t> order = {}") + ") {");
@@ -178,28 +175,21 @@ class ClassPrinter {
     one_line("std::int64_t steps_taken() const", call("steps_taken", ""));
   }
 
-  void accumulation(const Method& method) {
-    add(1, "// Of a step that takes several batches one before the last.");
-    add(1, "std::optional<Losses> accumulate(" + method.parameters + ") {");
+  // A batch in, a struct of numbers out.
+  void give_numbers(const std::string& entry, const Method& method, const std::string& type, const std::string& name) {
+    add(1, "std::optional<" + type + "> " + entry + "(" + method.parameters + ") {");
     tell_rows(method, "std::nullopt");
-    add(2, "Losses losses{};");
-    add(2, "if (!done(" + call("accumulate", joined("rows", joined(method.arguments, "&losses"))) +
-               ")) return std::nullopt;");
-    add(2, "return losses;");
+    add(2, type + " " + name + "{};");
+    add(2,
+        "if (!done(" + call(entry, joined("rows", joined(method.arguments, "&" + name))) + ")) return std::nullopt;");
+    add(2, "return " + name + ";");
     add(1, "}");
   }
 
   void use() {
     if (const ModelEntry* evaluate = face_.entry("evaluate")) {
-      const Method method = method_of("evaluate", ports_of(evaluate->inputs, Kind::data));
       add(0, "");
-      add(1, "std::optional<Metrics> evaluate(" + method.parameters + ") {");
-      tell_rows(method, "std::nullopt");
-      add(2, "Metrics metrics{};");
-      add(2, "if (!done(" + call("evaluate", joined("rows", joined(method.arguments, "&metrics"))) +
-                 ")) return std::nullopt;");
-      add(2, "return metrics;");
-      add(1, "}");
+      give_numbers("evaluate", method_of("evaluate", ports_of(evaluate->inputs, Kind::data)), "Metrics", "metrics");
     }
     for (const char* name : {"predict", "advance"}) {
       if (const ModelEntry* entry = face_.entry(name)) give_outputs(*entry);
