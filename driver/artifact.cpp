@@ -37,8 +37,9 @@ Result<loop::Program> wanted_entries(const Program& program, const ArtifactOptio
   }
   const auto is_wanted = [&](const std::string& name) {
     const std::vector<std::string>& all = options.entries.empty() ? known : options.entries;
-    const bool is_joined = name == "report" && std::find(all.begin(), all.end(), "evaluate") != all.end();
-    return is_joined || std::find(all.begin(), all.end(), name) != all.end();
+    const auto has = [&](const char* entry) { return std::find(all.begin(), all.end(), entry) != all.end(); };
+    // Neither is of use without what the other does.
+    return has(name.c_str()) || (name == "report" && has("evaluate")) || (name == "accumulate" && has("step"));
   };
   Result<loop::Program> part = small_form(program);
   if (!part) return part;

@@ -149,6 +149,9 @@ TEST_CASE("only the entries that are asked for are there") {
   CHECK(contains(read_text(folder.path("all.h")), "xor_train("));
   CHECK(!contains(read_text(folder.path("some.h")), "xor_train("));
   CHECK(contains(read_text(folder.path("some.h")), "xor_predict("));
+  // A step that takes several batches has the function for those before the last.
+  build_in(folder, "../tests/artifact/micro", "-o micro.o --entries init,step");
+  CHECK(contains(read_text(folder.path("micro.h")), "micro_accumulate("));
 }
 
 }  // namespace descent::test
