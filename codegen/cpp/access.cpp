@@ -81,6 +81,12 @@ bool KernelPrinter::stays_in_panel(const loop::Subscript& subscript, std::int64_
 }
 
 KernelPrinter::Reach KernelPrinter::reach(loop::ArrayId id, const std::vector<loop::Subscript>& at) const {
+  const std::optional<std::int64_t> stride = lane_stride(id, at);
+  return !stride ? Reach::scattered : *stride == 0 ? Reach::same : *stride == 1 ? Reach::contiguous : Reach::scattered;
+}
+
+// Elements from one lane's to the next one's; null: not the same everywhere.
+std::optional<std::int64_t> KernelPrinter::lane_stride(loop::ArrayId id, const std::vector<loop::Subscript>& at) const {
   const loop::Array& place = array(id);
   const loop::Strides strides = loop::strides_of(place.shape, place.panel, largest_batch_);
   std::int64_t stride = 0;
@@ -88,14 +94,13 @@ KernelPrinter::Reach KernelPrinter::reach(loop::ArrayId id, const std::vector<lo
   for (std::size_t axis = 0; axis < at.size(); ++axis) {
     const std::int64_t step = lane_loop_.step(at[axis].offset);
     const bool by_lane = at[axis].through != loop::no_temp && analysis_.varies(at[axis].through);
-    if (by_lane) return Reach::scattered;
+    if (by_lane) return std::nullopt;
     if (step == 0) continue;
     same = false;
-    if (place.panel > 0 && axis + 1 == at.size() && !stays_in_panel(at[axis], place.panel)) return Reach::scattered;
+    if (place.panel > 0 && axis + 1 == at.size() && !stays_in_panel(at[axis], place.panel)) return std::nullopt;
     stride += step * strides.axes[axis];
   }
-  if (same) return Reach::same;
-  return stride == 1 ? Reach::contiguous : Reach::scattered;
+  return !same && stride == 0 ? std::nullopt : std::optional(stride);
 }
 
 // In lanes, of lane 0.
@@ -245,9 +250,15 @@ Expression KernelPrinter::load_lanes(const loop::Load& load, DType type) {
     case Reach::contiguous:
       return load_contiguous(load, type);
     case Reach::scattered:
-      return load_one_by_one(load, type);
+      break;
   }
-  internal_error(__FILE__, __LINE__, "no such reach");
+  // A few registers hold them all, as one row's few numbers beside the next one's.
+  constexpr std::int64_t widest_stride = 4;
+  const std::int64_t stride = lane_stride(load.array, load.at).value_or(0);
+  const bool is_near = form == LaneAnalysis::Form::memory && stride > 1 && stride <= widest_stride;
+  if (!is_near || type == DType::boolean || !guard_of(load).empty()) return load_one_by_one(load, type);
+  return {"load_every<" + std::to_string(lane_loop_.lanes) + ", " + std::to_string(stride) + ">(" +
+          address(load.array, load.at) + ")"};
 }
 
 Expression KernelPrinter::load_one_by_one(const loop::Load& load, DType type) {

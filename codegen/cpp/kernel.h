@@ -4,6 +4,7 @@
 // parallel loop hands its body to the caller's threads as a lambda.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -121,6 +122,7 @@ class KernelPrinter {
   // length is a number; -1: it is not.
   std::int64_t known_lanes(loop::TempId mask) const;
   std::int64_t known_lanes(const loop::Load& load) const;  // that are loaded
+  std::optional<std::int64_t> lane_stride(loop::ArrayId id, const std::vector<loop::Subscript>& at) const;
   Reach reach(loop::ArrayId array, const std::vector<loop::Subscript>& at) const;
   bool stays_in_panel(const loop::Subscript& subscript, std::int64_t panel) const;
   std::int64_t divisor_of(const Affine& form) const;

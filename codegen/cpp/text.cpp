@@ -282,6 +282,7 @@ const std::vector<std::string>& reserved_words() {
       "Mask",
       "Vector",
       "load",
+      "load_every",
       "store",
       "gather",
       "indices",

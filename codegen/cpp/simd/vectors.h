@@ -315,6 +315,34 @@ DESCENT_INLINE Vector<T, N> load(const T* from) {
     return join(load<lanes_below(N)>(from), load<N - lanes_below(N)>(from + lanes_below(N)));
   }
 }
+// Register number `part` of those that lie beside each other, the last so far back that it ends with the last element.
+template <int N, int stride>
+constexpr int begin_of(int part) {
+  return part + 1 < stride ? part * N : (N - 1) * stride + 1 - N;
+}
+template <int N, int stride, int part, class R, int... I>
+DESCENT_INLINE R with_part(R found, R more, Sequence<int, I...>) {
+  constexpr int from = begin_of<N, stride>(part);
+  return __builtin_shufflevector(
+      found, more, (I * stride / N >= part ? N + (I * stride - from) % N : (part == 1 ? I * stride : I))...);
+}
+// from[0], from[stride], from[2 · stride], …, by whole registers; nothing behind the last of them is read.
+template <int N, int stride, class T>
+DESCENT_INLINE Vector<T, N> load_every(const T* from) {
+  static_assert(stride >= 2 && stride <= 4, "more registers are dearer than single elements");
+  if constexpr (N == 1) {
+    return load<1>(from);
+  } else if constexpr (Vector<T, N>::in_register) {
+    const auto part = [from](int number) { return load<N>(from + begin_of<N, stride>(number)).raw(); };
+    Raw<T, N> found = with_part<N, stride, 1>(part(0), part(1), Lanes<N>{});
+    if constexpr (stride > 2) found = with_part<N, stride, 2>(found, part(2), Lanes<N>{});
+    if constexpr (stride > 3) found = with_part<N, stride, 3>(found, part(3), Lanes<N>{});
+    return Vector<T, N>::of(found);
+  } else {
+    constexpr int below = lanes_below(N);
+    return join(load_every<below, stride>(from), load_every<N - below, stride>(from + below * stride));
+  }
+}
 template <class T, int N>
 DESCENT_INLINE void store(T* to, Vector<T, N> v) {
   if constexpr (Vector<T, N>::in_register) {
