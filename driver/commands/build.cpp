@@ -214,8 +214,9 @@ void add_build(CLI::App& app, int& exit_code) {
       ->type_name("TRIPLE");
   command->add_option("--cpu", options->cpu, "The processor, by LLVM's name, such as cortex-a72")->type_name("NAME");
   command
-      ->add_option("--entries", options->artifact.entries,
-                   "Only these, separated by commas, of init, step (and what it accumulates), steps, evaluate and predict")
+      ->add_option(
+          "--entries", options->artifact.entries,
+          "Only these, separated by commas, of init, step (and what it accumulates), steps, evaluate and predict")
       ->delimiter(',')
       ->type_name("NAMES");
   command->add_flag("--bare", options->artifact.bare, "For one thread and no system: it needs memcpy and memset");
