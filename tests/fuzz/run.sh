@@ -8,7 +8,12 @@ cd "$(dirname "$0")/../.."
 
 seconds=$1
 shift
-if [ $# -gt 0 ]; then targets=("$@"); else targets=(language graph loop idx csv npy npz safetensors text wav png checkpoint weights); fi
+targets=("$@")
+if [ $# -eq 0 ]; then # all that are built
+  for program in build-address/tests/fuzz/fuzz_*; do
+    if [ -x "$program" ] && [ "${program##*/}" != fuzz_seeds ]; then targets+=("${program##*/fuzz_}"); fi
+  done
+fi
 
 # Beyond these an input is a finding: seconds for one, MB of memory in all and in one piece. A sanitizer makes code
 # several times slower and larger, and an input has at most 4 kB. Whoever is stopped from outside has found nothing.

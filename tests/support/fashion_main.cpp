@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 
-#include "tests/support/fashion.h"
+#include "tests/support/shared_data.h"
 
 int main(int count, char** arguments) {
   if (descent::test::fashion_folder().empty()) {

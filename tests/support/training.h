@@ -9,6 +9,7 @@
 
 #include "descent/training.h"
 #include "runtime/data/safetensors.h"
+#include "tests/support/shared_data.h"
 
 namespace descent::test {
 
@@ -36,6 +37,13 @@ inline Program example(const std::string& name, const Settings& settings = {}) {
 
 inline Training training_of(const Program& program, const TrainingOptions& options = {}) {
   return value_of(Training::prepare(program, options));
+}
+
+// The folder of the large data with `file` in it; empty, and a word of it: the test is skipped.
+inline std::string folder_with(const std::string& file) {
+  const std::string folder = shared_folder_with(file);
+  if (folder.empty()) WARN("skipped: " << file << " is not on this machine (DESCENT_DATA names its folder)");
+  return folder;
 }
 
 inline data::Tensors fixture(const std::string& name) {

@@ -1,7 +1,5 @@
 // The lessons on photographs, nuclei and spoken digits, shortened, where their data lies on this machine; and images
 // and sounds in a train block.
-#include <filesystem>
-
 #include "tests/support/data.h"
 #include "tests/support/training.h"
 #include "tests/support/wav.h"
@@ -10,20 +8,6 @@ namespace descent::test {
 namespace {
 
 using data::test::Folder;
-
-// Where the large data lies, with `file` in it; empty: nowhere.
-std::string folder_with(const std::string& file) {
-  namespace fs = std::filesystem;
-  const char* named = std::getenv("DESCENT_DATA");
-  const fs::path source = source_folder;
-  for (const fs::path& folder :
-       {fs::path(named ? named : ""), source / "../shared/data", source / "../../shared/data"}) {
-    std::error_code error;
-    if (fs::exists(folder / file, error)) return folder.lexically_normal().string();
-  }
-  WARN("skipped: " << file << " is not on this machine (DESCENT_DATA names its folder)");
-  return {};
-}
 
 Training block_of(const std::string& lesson, const std::string& block, const std::string& folder,
                   const Settings& settings = {}) {

@@ -1,7 +1,5 @@
 // Trainings on text: streams in a train block, vocabularies kept with the weights, and the lessons on sentences where
 // their data lies on this machine.
-#include <filesystem>
-
 #include "descent/prediction.h"
 #include "tests/support/data.h"
 #include "tests/support/training.h"
@@ -42,20 +40,6 @@ const std::string both =
 
 Program program_in(const Folder& folder, const std::string& data, const std::string& settings) {
   return value_of(compile_text(folder.path("m.descent"), model_text(data, settings)));
-}
-
-// Where the large data lies; empty: nowhere.
-std::string data_folder() {
-  namespace fs = std::filesystem;
-  const char* named = std::getenv("DESCENT_DATA");
-  const fs::path source = source_folder;
-  for (const fs::path& folder :
-       {fs::path(named ? named : ""), source / "../shared/data", source / "../../shared/data"}) {
-    std::error_code error;
-    if (fs::exists(folder / "tinyshakespeare/input.txt", error)) return folder.lexically_normal().string();
-  }
-  WARN("skipped: the data of the lessons on text is not on this machine (DESCENT_DATA names its folder)");
-  return {};
 }
 
 // A train block, and what tests/fixtures/first_losses_torch.py calls it.
@@ -183,7 +167,7 @@ TEST_CASE("a training on streams goes on bit for bit") {
 }
 
 TEST_CASE("lessons on text have PyTorch's first 50 losses") {
-  const std::string folder = data_folder();
+  const std::string folder = folder_with("tinyshakespeare/input.txt");
   if (folder.empty()) return;
   const Lesson lessons[] = {{"31_shakespeare", "plays", "31_shakespeare"},
                             {"31_shakespeare", "plain", "31_plain"},
@@ -209,7 +193,7 @@ TEST_CASE("lessons on text have PyTorch's first 50 losses") {
 }
 
 TEST_CASE("the language of a caption is told by its letters") {
-  const std::string folder = data_folder();
+  const std::string folder = folder_with("tinyshakespeare/input.txt");
   if (folder.empty()) return;
   Training training =
       training_of(example("text/32_caption_language"), {.data_folder = folder, .trainer = {}, .checkpoint = {}});
@@ -219,7 +203,7 @@ TEST_CASE("the language of a caption is told by its letters") {
 }
 
 TEST_CASE("sentences about films: the first steps of the lesson lower the loss") {
-  const std::string folder = data_folder();
+  const std::string folder = folder_with("tinyshakespeare/input.txt");
   if (folder.empty()) return;
   Training training = training_of(example("text/30_sentiment", {{"filters", "16"}, {"width", "16"}}),
                                   {.data_folder = folder, .trainer = {}, .checkpoint = {}});

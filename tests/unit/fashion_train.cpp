@@ -1,5 +1,5 @@
 // Lesson 5 on its real data, to the bar in its header.
-#include "tests/support/fashion.h"
+#include "tests/support/shared_data.h"
 #include "tests/support/training.h"
 
 namespace descent::test {
