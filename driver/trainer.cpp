@@ -143,6 +143,21 @@ bool Trainer::Parts::take_turns(EntryCall& call, std::int64_t first, std::int64_
   return goes_on;
 }
 
+void Trainer::Parts::keep_states(std::vector<unsigned char>& to) const {
+  to.clear();
+  for (const auto& [offset, bytes] : state_places) {
+    to.insert(to.end(), arena.get() + offset, arena.get() + offset + bytes);
+  }
+}
+
+void Trainer::Parts::put_back_states(const std::vector<unsigned char>& from) {
+  const unsigned char* next = from.data();
+  for (const auto& [offset, bytes] : state_places) {
+    std::memcpy(arena.get() + offset, next, bytes);
+    next += bytes;
+  }
+}
+
 const loop::Buffer* Trainer::Parts::state(std::string_view name) const {
   for (const loop::Buffer& buffer : program.loop().buffers) {
     if (buffer.storage == loop::Buffer::Storage::state && buffer.name == name) return &buffer;
@@ -161,6 +176,7 @@ Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& op
                                              .arena = {},
                                              .pool = {},
                                              .before = {},
+                                             .state_places = {},
                                              .rates = {},
                                              .notes = {},
                                              .calls = {}});
@@ -173,6 +189,10 @@ Result<Trainer> Trainer::create(const Program& program, const TrainerOptions& op
   parts->arena.reset(static_cast<unsigned char*>(memory));
   std::memset(memory, 0, parts->arena_bytes());
   parts->threads = runtime::threads_of(parts->pool.get());
+  for (const loop::Buffer& buffer : program.loop().buffers) {
+    if (buffer.storage != loop::Buffer::Storage::state) continue;
+    parts->state_places.emplace_back(buffer.offset, loop::stored_bytes(buffer, program.largest_batch()));
+  }
 
   if (program.parts().compilation) {
     for (const frontend::Rate& rate : program.parts().compilation->rates) parts->rates[rate.name] = rate.value;

@@ -6,6 +6,8 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "descent/descent.h"
 #include "driver/entry_call.h"
@@ -33,7 +35,8 @@ struct Trainer::Parts {
   Arena arena;
   std::unique_ptr<runtime::ThreadPool, PoolDelete> pool;
   DescentThreads threads{};
-  std::vector<unsigned char> before;  // the arena, where turns may have to be taken back
+  std::vector<unsigned char> before;                              // the arena, where turns may have to be taken back
+  std::vector<std::pair<std::size_t, std::size_t>> state_places;  // of each state: where in the arena, how many bytes
   std::int32_t seed = 0, step = 0, steps = 1;
   std::map<std::string, double, std::less<>> rates;
   std::map<std::string, std::string> notes;  // what weights files keep beside the tensors: see Vocabularies
@@ -77,6 +80,9 @@ struct Trainer::Parts {
   bool take_step(EntryCall& call, std::int64_t batch, std::int64_t rows, const Visitor& visit);
   bool take_turns(EntryCall& call, std::int64_t first, std::int64_t count, const Visitor& visit);
   void run(EntryCall& call, std::int64_t rows) { call.run(rows, arena.get(), &threads); }
+  // All states as they lie in the arena, one behind the other.
+  void keep_states(std::vector<unsigned char>& to) const;
+  void put_back_states(const std::vector<unsigned char>& from);
   const loop::Buffer* state(std::string_view name) const;
 };
 

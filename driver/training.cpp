@@ -3,17 +3,19 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "driver/data_warnings.h"
 #include "fmt/format.h"
 #include "runtime/data/shuffle.h"
 
 namespace descent {
-namespace {
 
 bool is_number(const Port& port) {
   return port.kind != Port::Kind::output && port.type.shape.empty() && is_float(port.type.dtype);
 }
+
+namespace {
 
 NamedValues named(const std::vector<Port>& ports, const std::vector<double>& values) {
   NamedValues result;
@@ -22,9 +24,6 @@ NamedValues named(const std::vector<Port>& ports, const std::vector<double>& val
   }
   return result;
 }
-
-// The sign of a NaN tells nothing.
-std::string number_text(double value) { return std::isnan(value) ? "nan" : fmt::format("{}", value); }
 
 }  // namespace
 
@@ -66,21 +65,9 @@ void Training::Parts::see_step() {
   watcher->add(trainer.steps_taken(), std::span(outputs).last(watched));
 }
 
-Diagnostics Training::Parts::check_losses(std::span<const double> losses) const {
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    if (std::isfinite(losses[i])) continue;
-    const bool belongs_to_next = !is_step_due(std::min(epoch.losses.rows + batch(), data.rows));
-    const NamedValues names = named(program.outputs("step"), {losses.begin(), losses.end()});
-    const std::optional<Note> in_data = not_finite_in(data);
-    return {diagnostic("loss-not-finite", block.at,
-                       fmt::format("loss '{}' is {} at step {} (epoch {})", names[i].first, number_text(losses[i]),
-                                   trainer.steps_taken() + (belongs_to_next ? 1 : 0), epochs_done + 1),
-                       {in_data ? *in_data
-                                : Note{{},
-                                       "a smaller rate or smaller inputs may help; `descent check` compares the "
-                                       "gradients"}})};
-  }
-  return {};
+void Training::Parts::see_batch() {
+  const std::vector<data::Array> outputs = trainer.parts().calls.at("accumulate").arrays(1);
+  watcher->add_units(std::span(outputs).last(program.parts().watched->units.size()));
 }
 
 // Metrics whose batches join by a formula of their own: their parts give way to the formula's value.
@@ -113,6 +100,7 @@ Result<NamedValues> Training::Parts::evaluate(const Dataset& set, Batcher& rows_
     Result<std::span<const double>> values = trainer.evaluate(rows, *feeds);
     if (!values) return values.errors();
     mean.add(*values, rows);
+    warn_of_rows(set, rows_of, begin, rows, {values->begin(), values->end()});
   }
   return finish(named(program.outputs("evaluate"), mean.means()));
 }
@@ -187,7 +175,9 @@ Diagnostics Training::Parts::take_steps(const Progress& progress, const Pause& p
     order =
         data::permutation(data.rows, static_cast<std::uint64_t>(block.seed), static_cast<std::uint64_t>(epochs_done));
   }
+  keep_moment();
   while (!at_end() && !(pause && pause())) {
+    if (is_moment_due()) keep_moment();
     if (Diagnostics wrong = take_batches(progress); !wrong.empty()) return wrong;
   }
   return {};
@@ -209,12 +199,15 @@ Diagnostics Training::Parts::take_batches(const Progress& progress) {
   const std::int64_t count = at_once(rows, left);
   const auto feeds = feeds_of(begin, count * rows);
   if (!feeds) return feeds.errors();
-  Diagnostics wrong;
+  std::optional<std::pair<std::size_t, double>> bad;  // a loss that is not finite
   const bool steps = is_step_due(begin + rows);
   const auto note = [&](std::span<const double> losses) {
-    if (watcher && steps) see_step();
-    wrong = check_losses(losses);
-    if (!wrong.empty()) return false;
+    if (watcher) steps ? see_step() : see_batch();
+    const auto is_bad = [](double loss) { return !std::isfinite(loss); };
+    if (const auto found = std::find_if(losses.begin(), losses.end(), is_bad); found != losses.end()) {
+      bad.emplace(found - losses.begin(), *found);
+      return false;
+    }
     epoch.losses.add(losses, rows);
     const bool is_alone = block.accumulate == 1;
     if (!is_alone) epoch.group.add(losses, rows);
@@ -232,7 +225,8 @@ Diagnostics Training::Parts::take_batches(const Progress& progress) {
     if (!losses) return losses.errors();
     note(*losses);
   }
-  return wrong;
+  if (!bad) return {};
+  return {loss_not_finite(this->losses()[bad->first], bad->second, trainer.steps_taken() + (steps ? 0 : 1))};
 }
 
 Result<std::optional<EpochReport>> Training::run_epoch(const Progress& progress, const Pause& pause) {
@@ -255,6 +249,7 @@ Result<std::optional<EpochReport>> Training::run_epoch(const Progress& progress,
     Result<NamedValues> values = evaluate();
     if (!values) return values.errors();
     report.evaluation = std::move(*values);
+    report.warnings = std::exchange(parts.told, {});
     if (parts.is_judged()) {
       if (Diagnostics wrong = parts.judge(report); !wrong.empty()) return wrong;
     }

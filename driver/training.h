@@ -2,8 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,9 @@
 #include "driver/weights.h"
 
 namespace descent {
+
+// A loss or a metric: what steps and reports give as a number.
+bool is_number(const Port& port);
 
 // Σ rows·value / Σ rows.
 struct RowMean {
@@ -32,6 +37,28 @@ struct EpochPart {
   double seconds = 0;
 };
 
+// Where the steps of the epoch under way can be taken again from.
+struct Moment {
+  std::vector<unsigned char> states;
+  std::int32_t step = 0;  // taken by then
+  std::int64_t rows = 0;  // of the epoch, seen by then
+  std::chrono::steady_clock::time_point at;
+};
+
+// What made a loss that is not finite.
+struct Fault {
+  static constexpr std::size_t most_rows = 8;  // that are looked for
+  std::int64_t step = 0;
+  std::int64_t batch = 0;            // how many rows that took
+  std::vector<std::int64_t> places;  // of rows in the epoch, from 0, each of which does so alone; none: no single one
+  std::string broken;                // the state that the step left not finite, its loss being finite; empty: the loss
+  std::string broken_before;         // a state that was not finite when the steps were last kept; empty: none
+  // Whether it is these rows and none of the batch's others, as far as there are others.
+  static bool is_by_these(const std::vector<std::int64_t>& rows, std::int64_t batch) {
+    return !rows.empty() && (batch == 1 || (rows.size() < most_rows && std::ssize(rows) < batch));
+  }
+};
+
 struct Training::Parts {
   Program program;
   Trainer trainer;
@@ -45,6 +72,9 @@ struct Training::Parts {
   std::int64_t steps_at_once = 1;
   std::map<std::string, std::string> traits;  // see traits_of; empty: not yet wanted
   std::optional<Watcher> watcher;             // of a program that is watched
+  Moment moment = {};
+  std::set<std::string> told_losses = {};  // that were not finite when judged
+  Diagnostics told = {};                   // for the next report
 
   // training_monitor.cpp
   struct Best {
@@ -94,8 +124,22 @@ struct Training::Parts {
   Result<std::span<const Feed>> feeds_of(std::int64_t begin, std::int64_t rows);
   bool is_step_due(std::int64_t rows) const;  // when so many of the epoch have been seen
   bool at_end() const { return epoch.losses.rows >= data.rows; }
-  void see_step();  // the one just taken
-  Diagnostics check_losses(std::span<const double> losses) const;
+  void see_step();   // the one just taken
+  void see_batch();  // of a step that takes more
+
+  // training_fault.cpp
+  Moment moment_now() const;
+  void keep_moment();              // as `moment`
+  bool is_moment_due() const;      // a second is gone
+  void go_back(const Moment& to);  // the states and the clock; `epoch` stays as it is
+  // The diagnostic of a loss of the batch at which `epoch` stands.
+  Diagnostic loss_not_finite(const std::string& name, double value, std::int64_t step);
+  void tell_rows(const Fault& fault, Diagnostic& wrong);
+  std::int64_t row_at(std::int64_t place) const;
+  // Of a batch of the judged data, once for each loss: that it is not finite, and by which rows.
+  void warn_of_rows(const Dataset& set, Batcher& rows_of, std::int64_t begin, std::int64_t rows,
+                    const std::vector<double>& values);
+
   Result<NamedValues> finish(const NamedValues& joined);
 };
 

@@ -93,8 +93,12 @@ void Watcher::add(std::int64_t step, std::span<const data::Array> outputs) {
       sums->bad = gradient[part];
     }
   }
+  add_units(outputs.subspan(3 * watched_->parameters.size()));
+}
+
+void Watcher::add_units(std::span<const data::Array> outputs) {
   for (std::size_t u = 0; u < lives_.size(); ++u) {
-    const std::span<const float> now = outputs[3 * watched_->parameters.size() + u].as<float>();
+    const std::span<const float> now = outputs[u].as<float>();
     lives_[u].resize(now.size());
     for (std::size_t i = 0; i < now.size(); ++i) lives_[u][i] = std::max(lives_[u][i], now[i]);
   }

@@ -21,6 +21,8 @@ class Watcher {
 
   // What a step gave, in the order of `watched`.
   void add(std::int64_t step, std::span<const data::Array> outputs);
+  // What a batch before a step's last gave: of each activation which units live.
+  void add_units(std::span<const data::Array> outputs);
   // Of the steps since the last report; nothing when there were none.
   std::optional<WatchReport> report();
 

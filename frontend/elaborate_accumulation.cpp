@@ -5,6 +5,7 @@
 //
 // where `sum` is w.accumulated, or 0 when no rows have been seen: so a step has nothing to write into the sums.
 #include "frontend/elaborator.h"
+#include "ir/accumulation.h"
 
 namespace descent::frontend {
 
@@ -14,7 +15,7 @@ constexpr const char* rows_state = "accumulated.rows";        // f64[], since th
 constexpr const char* batches_state = "accumulated.batches";  // i32[], since init
 const TensorType of_rows{DType::f64, {}, {}}, of_batches{DType::i32, {}, {}};
 
-std::string sum_of(const StateDeclaration& parameter) { return parameter.name + ".accumulated"; }
+std::string sum_of(const StateDeclaration& parameter) { return parameter.name + std::string(accumulated_suffix); }
 
 ScalarId as(BodyBuilder& body, ScalarId number, DType type) {
   return type == DType::f64 ? number : body.apply(Op::to_f32, {number});

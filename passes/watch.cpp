@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "ir/accumulation.h"
 #include "ir/match.h"
 #include "ir/stack.h"
 #include "passes/reverse.h"
@@ -395,6 +396,24 @@ struct Learnt {
   ValueId state = -1, gradient = -1, loss = -1, next = -1;
 };
 
+// Of a step that takes several batches what the optimizer sees: the mean, which reads the last batch's gradient and the
+// sum of those before. Else the gradient.
+ValueId gradient_of_step(const Graph& step, const std::string& parameter, ValueId gradient) {
+  for (const Node& node : step.nodes) {
+    const auto* sweep = std::get_if<Sweep>(&node.op);
+    if (!sweep) continue;
+    bool has_gradient = false, has_sum = false;
+    for (const ScalarId id : reads_of(sweep->body)) {
+      const ValueId tensor = std::get<Read>(sweep->body[id].node).tensor;
+      const auto* state = std::get_if<State>(&step.node_of(tensor).op);
+      has_gradient |= tensor == gradient;
+      has_sum |= state && state->name == parameter + std::string(accumulated_suffix);
+    }
+    if (has_gradient && has_sum) return node.results[0];
+  }
+  return gradient;
+}
+
 // In the order of the model's states. A model may take gradients of its own; that of the loss stands behind them.
 std::vector<std::pair<std::string, Learnt>> learnt_in(const Model& model, const Graph& step) {
   std::vector<std::pair<std::string, Learnt>> all;
@@ -417,7 +436,10 @@ std::vector<std::pair<std::string, Learnt>> learnt_in(const Model& model, const 
   }
   std::vector<std::pair<std::string, Learnt>> ordered;
   for (const StateDeclaration& state : model.states) {
-    if (const auto known = find(state.name); known != all.end() && known->second.next >= 0) ordered.push_back(*known);
+    const auto known = find(state.name);
+    if (known == all.end()) continue;
+    known->second.gradient = gradient_of_step(step, state.name, known->second.gradient);
+    ordered.push_back(*known);
   }
   return ordered;
 }
@@ -427,7 +449,7 @@ std::vector<std::pair<std::string, Learnt>> learnt_in(const Model& model, const 
 Watched watch(const Model& model) {
   Watched result{model, {}, {}};
   for (Graph& entry : result.model.entries) {
-    if (entry.name != "step") continue;
+    if (entry.name != "step" && entry.name != "accumulate") continue;
     const Graph before = entry;
     const auto learnt = learnt_in(model, before);
     Analysis analysis = Forward().run(before, {});
@@ -439,6 +461,7 @@ Watched watch(const Model& model) {
     const std::vector<Flags> flags = copy_watched(builder, analysis, to);
     for (const Output& output : before.outputs) builder.output(output.kind, output.name, copy_of(to, output.value));
     for (const auto& [name, one] : learnt) {
+      if (one.next < 0) continue;  // it is not the step that learns
       const std::size_t turns = stacked_axes(name);
       const ValueId state = copy_of(to, one.state);
       const auto output = [&](const std::string& what, ValueId a, std::optional<ValueId> b) {
@@ -450,10 +473,13 @@ Watched watch(const Model& model) {
       output("weight", state, {});
       result.parameters.push_back({name, before.type(one.state), before.node_of(one.state).origin});
     }
+    std::vector<WatchedUnits> units;
     for (const Flags& one : flags) {
-      builder.output(Output::Kind::output, "units." + std::to_string(result.units.size()), one.value);
-      result.units.push_back({one.name, builder.type(one.value).shape, one.turns, one.at});
+      builder.output(Output::Kind::output, "units." + std::to_string(units.size()), one.value);
+      units.push_back({one.name, builder.type(one.value).shape, one.turns, one.at});
     }
+    DESCENT_CHECK(result.units.empty() || result.units.size() == units.size(), "batches of a step have other units");
+    result.units = std::move(units);
     entry = std::move(builder).finish();
   }
   return result;

@@ -1,8 +1,9 @@
 // What `descent train --watch` sees: further outputs of the entry `step`, sweeps like any other.
 //
 // Of every parameter that a gradient is taken by, the sums of squares of three things, in f64, so that no f32 leaves
-// its range: of the gradient as differentiation gives it (before a clip, before an optimizer), of the update (the
-// state's next value minus the one on entry), of the weight on entry. A state of a repeat has a sum for each turn.
+// its range: of the gradient as differentiation gives it (before a clip, before an optimizer; where a step takes
+// several batches the mean over the rows of all), of the update (the state's next value minus the one on entry), of the
+// weight on entry. A state of a repeat has a sum for each turn.
 //
 //   entry step {
 //     …
@@ -26,8 +27,9 @@
 //   output units.0 = %l
 //
 // In the body of a scan that is a further yield; the turns of a repeat, which have parameters of their own, are units
-// too, the steps of other scans are samples. Nothing reads what is added, and no node that was there changes: the step
-// computes the same bits.
+// too, the steps of other scans are samples. The entry `accumulate`, which sees all batches of a step but the last,
+// gives the units alone. Nothing reads what is added, and no node that was there changes: the step computes the same
+// bits.
 #pragma once
 
 #include <string>
@@ -49,7 +51,8 @@ struct WatchedUnits {
   Span at;
 };
 
-// The model whose step has these outputs behind its own: three per parameter, as above, then one per activation.
+// The model whose step has these outputs behind its own: three per parameter, as above, then one per activation, which
+// `accumulate` has too.
 struct Watched {
   Model model;
   std::vector<WatchedParameter> parameters;

@@ -61,6 +61,10 @@ void Progress::step(std::int64_t step, double loss) {
 void Progress::epoch(const EpochReport& report) {
   seconds_ += report.seconds;
   if (report.watch) watch(*report.watch, !report.evaluation.empty());
+  if (!report.warnings.empty()) {
+    clear();
+    warn(report.warnings);
+  }
   if (detail_ != Detail::full || report.evaluation.empty()) return;
   clear();
   fmt::print("epoch {}/{}  {}  | {}: {}  | {:.3f} s\n", report.epoch, training_.epochs(), values_text(report.losses),

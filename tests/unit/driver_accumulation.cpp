@@ -193,4 +193,17 @@ train t = m() {
   CHECK(contains(errors_of(training.run_epoch()), "loss 'e' is nan at step 2 (epoch 1)"));
 }
 
+TEST_CASE("what the batches of a step call has its code before the first of them") {
+  const Folder folder;
+  write_rows(folder);
+  Training training = training_of(program_of(folder, "  batch = 4, accumulate = 3\n"));
+  const double before = training.trainer().timings().codegen;
+  CHECK(before > 0);
+  int batches = 0;
+  const auto paused = value_of(training.run_epoch({}, [&] { return batches++ == 4; }));
+  CHECK_FALSE(paused);
+  CHECK(training.trainer().steps_taken() == 1);
+  CHECK(training.trainer().timings().codegen == before);
+}
+
 }  // namespace descent::test

@@ -194,6 +194,49 @@ TEST_CASE("several steps join by the root of the mean square; the largest stays"
   CHECK(weight.update == Approx(0.5 * weight.gradient).epsilon(1e-4));
 }
 
+TEST_CASE("of a step of several batches the gradient is that of all rows, and each batch's rows bring units to life") {
+  Folder folder;
+  write_rows(folder, 31);
+  const std::string lines = "  hidden = tanh(linear(x, 3))\n  out = linear(hidden, 1)\n";
+  const auto settings = [](const std::string& batch) {
+    return "  optimizer = momentum(rate = 0.1)\n  clip = global_norm(0.5)\n  " + batch + "\n";
+  };
+  const auto text = [&](const std::string& batch) {
+    const std::string all = model_text(lines, settings(batch));
+    return all.substr(0, all.find("batch = 4, ")) + all.substr(all.find("batch = 4, ") + 11);
+  };
+  Training large = training_of(program_of(folder, text("batch = 12")));
+  Training small = training_of(program_of(folder, text("batch = 4, accumulate = 3")));
+  for (int epoch = 0; epoch < 3; ++epoch) {  // steps of 12, 12 and 7 rows
+    const WatchReport expected = next_report(large), found = next_report(small);
+    REQUIRE(found.parameters.size() == expected.parameters.size());
+    CHECK(found.last_step == expected.last_step);
+    for (std::size_t i = 0; i < found.parameters.size(); ++i) {
+      CAPTURE(epoch, found.parameters[i].name);
+      CHECK(found.parameters[i].gradient == Approx(expected.parameters[i].gradient).epsilon(1e-4));
+      CHECK(found.parameters[i].largest_gradient == Approx(expected.parameters[i].largest_gradient).epsilon(1e-4));
+      CHECK(found.parameters[i].update == Approx(expected.parameters[i].update).epsilon(1e-4));
+    }
+  }
+  // The first row alone makes the unit live; it is in the first of three batches.
+  folder.write(
+      "xy.csv", "a,b,c,y\n1,0,0,1\n" + [] {
+        std::string rest;
+        for (int i = 0; i < 11; ++i) rest += "0,0.5,0.5,0\n";
+        return rest;
+      }());
+  const auto units = [&](const std::string& more) {
+    const std::string relu = model_text("  hidden = relu(linear(x, 2))\n  out = linear(hidden, 1)\n",
+                                        "  optimizer = sgd(rate = 1e-3)\n  shuffle = false" + more + "\n");
+    Training training = training_of(program_of(folder, relu));
+    fill(training, "hidden.linear.weight", {1, 0, 0, 0, 0, 0});
+    fill(training, "hidden.linear.bias", {-0.5f, -0.5f});
+    return units_text(next_report(training));
+  };
+  CHECK(units("") == "hidden 1/2");
+  CHECK(units(", accumulate = 3") == "hidden 1/2");
+}
+
 TEST_CASE("dead units are those whose derivative is 0 for every row, whoever wrote the function") {
   Folder folder;
   write_rows(folder, 11);

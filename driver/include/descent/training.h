@@ -44,6 +44,8 @@ struct EpochReport {
   double seconds = 0;  // of the steps
   // Arguments of the optimizer that a plateau has changed with this report, as the next step has them: {"rate", 5e-4}.
   NamedValues changed = {};
+  // The first time that a loss of the evaluation is not finite: where the model states it, and by which rows.
+  Diagnostics warnings = {};
   std::optional<WatchReport> watch = {};  // of the epoch's steps since they began here; where the program is watched
 };
 
@@ -85,7 +87,9 @@ class Training {
   // Called for each step, in order, with the steps done in this epoch and the step's first loss, its mean over the rows
   // where a step takes several batches. A small model may be some steps further by then (TrainerOptions::whole_loop).
   using Progress = std::function<void(std::int64_t step, double loss)>;
-  // The next epoch. A loss that is not finite ends it with a diagnostic naming step and epoch.
+  // The next epoch. A loss that is not finite ends it with a diagnostic at the model's line naming loss, value, step,
+  // epoch, and the rows of the data that make it so, where single rows do: the states are kept once in a second, so
+  // that the steps since can be taken again to find them.
   Result<EpochReport> run_epoch(const Progress& progress = {});
   // The same, but asked before each call of steps (one step, of a small model some; where a step takes several batches
   // before each of them) whether to pause. Nothing: it paused; the next call goes on with what is left of the epoch.

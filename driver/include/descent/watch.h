@@ -1,8 +1,8 @@
 // What a training that is watched tells: CompileOptions::watch, `descent train --watch`.
 //
 // Norms are Euclidean, the root of the sum of the squares of all elements, in f64; over several steps the root of the
-// mean of their squares. The gradient is the one that differentiation gives, before any clip; the update is what the
-// optimizer made of it.
+// mean of their squares. The gradient is the one that differentiation gives, before any clip, where a step takes
+// several batches the mean over all of their rows; the update is what the optimizer made of it.
 #pragma once
 
 #include <cstdint>
