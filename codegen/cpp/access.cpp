@@ -179,6 +179,12 @@ std::string KernelPrinter::row(loop::ArrayId id, const std::vector<loop::Subscri
   return text;
 }
 
+// Which lanes of that row, the first and how many; empty: all.
+std::string KernelPrinter::slice_of(loop::ArrayId id, const std::vector<loop::Subscript>& at) const {
+  if (lane_loop_.lanes == analysis_.lanes_of(id)) return "";
+  return std::to_string(at.back().offset.constant) + ", " + std::to_string(lane_loop_.lanes);
+}
+
 // Of lane 0's element.
 std::string KernelPrinter::address(loop::ArrayId id, const std::vector<loop::Subscript>& at) {
   const std::string text = element(id, at).text;
@@ -239,10 +245,8 @@ Expression KernelPrinter::load_lanes(const loop::Load& load, DType type) {
   }
   if (form == LaneAnalysis::Form::rows && reach != Reach::same) {
     if (load.guard != loop::no_temp) return load_one_by_one(load, type);
-    const std::string whole = row(load.array, load.at);
-    if (lane_loop_.lanes == analysis_.lanes_of(load.array)) return {whole};
-    const std::string first = std::to_string(load.at.back().offset.constant);
-    return {"slice<" + first + ", " + std::to_string(lane_loop_.lanes) + ">(" + whole + ")"};
+    const std::string slice = slice_of(load.array, load.at), whole = row(load.array, load.at);
+    return {slice.empty() ? whole : "slice<" + slice + ">(" + whole + ")"};
   }
   switch (reach) {
     case Reach::same:
@@ -321,12 +325,9 @@ void KernelPrinter::store_lanes(const loop::Store& store, int depth) {
   const DType type = type_of(store.value);
   const LaneAnalysis::Form form = analysis_.form(store.array);
   const Reach reach = this->reach(store.array, store.at);
-  const bool whole = form == LaneAnalysis::Form::by_lane || (form == LaneAnalysis::Form::rows && reach != Reach::same);
-  if (whole) {
-    const std::string place =
-        form == LaneAnalysis::Form::by_lane ? element(store.array, store.at).text : row(store.array, store.at);
-    if (mask_.empty()) return assign(store.array, place, value(store.value).text, depth);
-    return line(depth, place + " = select(" + mask_ + ", " + value(store.value).text + ", " + place + ");");
+  if (form == LaneAnalysis::Form::by_lane) return store_vector(store, element(store.array, store.at).text, "", depth);
+  if (form == LaneAnalysis::Form::rows && reach != Reach::same) {
+    return store_vector(store, row(store.array, store.at), slice_of(store.array, store.at), depth);
   }
   if (reach == Reach::same && mask_.empty() && !is_vector(store.value)) {
     if (form == LaneAnalysis::Form::memory) {
@@ -339,6 +340,23 @@ void KernelPrinter::store_lanes(const loop::Store& store, int depth) {
   std::string stored = vector_of(store.value);
   if (type == DType::boolean) stored = "to<uint8_t>(" + stored + ")";
   line(depth, "store(" + address(store.array, store.at) + ", " + stored + (mask_.empty() ? "" : ", " + mask_) + ");");
+}
+
+// To a vector, or to a slice of it.
+void KernelPrinter::store_vector(const loop::Store& store, const std::string& vector, const std::string& slice,
+                                 int depth) {
+  const std::string old = slice.empty() ? vector : "slice<" + slice + ">(" + vector + ")";
+  const std::string all = value(store.value).text;
+  const std::string stored = mask_.empty() ? all : "select(" + mask_ + ", " + all + ", " + old + ")";
+  if (slice.empty()) {
+    if (mask_.empty()) return assign(store.array, vector, stored, depth);
+    return line(depth, vector + " = " + stored + ";");
+  }
+  const std::string first = slice.substr(0, slice.find(','));
+  const std::string part = is_vector(store.value) || !mask_.empty()
+                               ? stored
+                               : vector_type(type_of(store.value), lane_loop_.lanes) + "(" + stored + ")";
+  line(depth, vector + " = replace<" + first + ">(" + vector + ", " + part + ");");
 }
 
 // Lane by lane, in order: of several on one place the last remains.

@@ -318,6 +318,7 @@ void KernelPrinter::loop(const loop::For& loop, int depth) {
   if (is_parallel(loop) && has_threads_ && !in_part_ && lane_loop_.loop == nullptr) return parallel(loop, depth);
   const std::int64_t outer_copies = copies_;
   if (loop.kind == loop::LoopKind::unrolled) {
+    if (transpose(loop, depth)) return;
     load_before(loop, depth);
     copies_ *= std::max<std::int64_t>(1, constant_trips(loop));
     if (copies_ <= most_unrolled) line(depth, "DESCENT_UNROLLED");

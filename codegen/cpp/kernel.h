@@ -83,6 +83,7 @@ class KernelPrinter {
   void branch(const loop::If& branch, int depth);
   void loop(const loop::For& loop, int depth);
   void load_before(const loop::For& loop, int depth);
+  bool transpose(const loop::For& loop, int depth);
   bool is_same_in(const loop::For& loop, loop::TempId id) const;
   bool is_same_in(const loop::For& loop, const loop::Load& load) const;
   void lanes(const loop::For& loop, int depth);
@@ -90,6 +91,7 @@ class KernelPrinter {
   void counted(const loop::For& loop, const std::string& begin, const std::string& end, int depth);
   void store(const loop::Store& store, int depth);
   void store_lanes(const loop::Store& store, int depth);
+  void store_vector(const loop::Store& store, const std::string& vector, const std::string& slice, int depth);
   void store_scattered(const loop::Store& store, int depth);
   void line(int depth, const std::string& text);
   void declare_waiting();
@@ -110,6 +112,7 @@ class KernelPrinter {
   Expression load_one_by_one(const loop::Load& load, DType type);
   Expression element(loop::ArrayId array, const std::vector<loop::Subscript>& at);
   std::string row(loop::ArrayId array, const std::vector<loop::Subscript>& at);
+  std::string slice_of(loop::ArrayId array, const std::vector<loop::Subscript>& at) const;
   std::string address(loop::ArrayId array, const std::vector<loop::Subscript>& at);
   std::string subscript(const loop::Subscript& subscript);
   void panel_subscripts(const loop::Subscript& subscript, std::int64_t panel, std::string& which, std::string& within);
@@ -123,6 +126,8 @@ class KernelPrinter {
   std::int64_t known_lanes(loop::TempId mask) const;
   std::int64_t known_lanes(const loop::Load& load) const;  // that are loaded
   std::optional<std::int64_t> lane_stride(loop::ArrayId id, const std::vector<loop::Subscript>& at) const;
+  std::optional<std::int64_t> stride_in(const loop::For& loop, loop::ArrayId id,
+                                        const std::vector<loop::Subscript>& at);
   Reach reach(loop::ArrayId array, const std::vector<loop::Subscript>& at) const;
   bool stays_in_panel(const loop::Subscript& subscript, std::int64_t panel) const;
   std::int64_t divisor_of(const Affine& form) const;

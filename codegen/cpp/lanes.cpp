@@ -118,8 +118,7 @@ bool LaneAnalysis::is_row(const std::vector<loop::Subscript>& at, const LaneLoop
                       [&](const loop::Subscript& subscript) { return varies(subscript, lanes); });
 }
 
-void LaneAnalysis::access(loop::ArrayId id, const std::vector<loop::Subscript>& at, const LaneLoop* lanes,
-                          bool stored) {
+void LaneAnalysis::access(loop::ArrayId id, const std::vector<loop::Subscript>& at, const LaneLoop* lanes) {
   const auto i = static_cast<std::size_t>(id);
   if (forms_[i] != Form::rows) return;
   const loop::Subscript& last = at.back();
@@ -128,8 +127,9 @@ void LaneAnalysis::access(loop::ArrayId id, const std::vector<loop::Subscript>& 
   bool fits = false;
   if (lanes != nullptr && std::any_of(at.begin(), at.end(), differs)) {
     const bool whole = first == 0 && lanes->lanes == lanes_[i];
-    const bool part = !stored && is_power_of_two(lanes->lanes) && is_power_of_two(lanes_[i]) && first >= 0 &&
-                      first % lanes->lanes == 0 && first + lanes->lanes <= lanes_[i];
+    const bool part = array(id).dtype != DType::boolean && is_power_of_two(lanes->lanes) &&
+                      is_power_of_two(lanes_[i]) && first >= 0 && first % lanes->lanes == 0 &&
+                      first + lanes->lanes <= lanes_[i];
     fits = is_row(at, *lanes) && (whole || part);
     if (fits) is_vector_somewhere_[i] = true;
   } else {
@@ -143,9 +143,9 @@ void LaneAnalysis::find_rows(const loop::Block& statements, const LaneLoop* lane
     match(
         statement.node,
         [&](const loop::Let& let) {
-          if (const auto* load = std::get_if<loop::Load>(&let.value)) access(load->array, load->at, lanes, false);
+          if (const auto* load = std::get_if<loop::Load>(&let.value)) access(load->array, load->at, lanes);
         },
-        [&](const loop::Store& store) { access(store.array, store.at, lanes, true); }, [](const loop::Declare&) {},
+        [&](const loop::Store& store) { access(store.array, store.at, lanes); }, [](const loop::Declare&) {},
         [&](const loop::If& branch) { find_rows(branch.then, lanes); },
         [&](const loop::For& loop) {
           if (!is_widened(loop)) return find_rows(loop.body, lanes);

@@ -46,7 +46,7 @@ class LaneAnalysis {
   bool widen(const loop::For& loop, std::int64_t trips);
   bool lane_block(const loop::Block& block, const LaneLoop& lanes);
   bool lane_let(const loop::Let& let, const LaneLoop& lanes);
-  void access(loop::ArrayId array, const std::vector<loop::Subscript>& at, const LaneLoop* lanes, bool stored);
+  void access(loop::ArrayId array, const std::vector<loop::Subscript>& at, const LaneLoop* lanes);
   void find_rows(const loop::Block& block, const LaneLoop* lanes);
   const loop::Array& array(loop::ArrayId id) const { return kernel_.arrays[static_cast<std::size_t>(id)]; }
 

@@ -285,6 +285,12 @@ struct Extremum {
       return (R)(largest ? _mm256_max_ps((__m256)b, (__m256)a) : _mm256_min_ps((__m256)b, (__m256)a));
     }
 #endif
+#if defined(__AVX512F__)
+    if constexpr (sizeof(R) == 64 && is_f32<R>) {
+      return (R)(largest ? _mm512_maskz_max_ps(every_lane, (__m512)b, (__m512)a)
+                         : _mm512_maskz_min_ps(every_lane, (__m512)b, (__m512)a));
+    }
+#endif
 #endif
     return (largest ? b > a : b < a) ? b : a;
   }

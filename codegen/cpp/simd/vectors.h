@@ -39,9 +39,12 @@ auto to(Vector<From, N> x);
 template <int N>
 Vector<float, N> fused_in_doubles(Vector<float, N> a, Vector<float, N> b, Vector<float, N> c);
 
+// Two words are the lower half of a register, whose upper half holds anything: GCC keeps vectors of 8 bytes in memory.
+template <class T, int N>
+constexpr int lanes_held = N == 2 && sizeof(T) == 4 ? 4 : N;
 template <class T, int N, bool in_register>
 struct Storage {
-  typename RegisterOf<T, N>::type all;
+  typename RegisterOf<T, lanes_held<T, N>>::type all;
 };
 template <class T, int N>
 struct Storage<T, N, false> {
@@ -53,12 +56,13 @@ struct Storage<T, N, false> {
 template <class T, int N>
 struct Vector {
   static constexpr bool in_register = fits_register<T>(N);
+  static constexpr bool is_pair = lanes_held<T, N> != N;
   Storage<T, N, in_register> parts;
 
   Vector() = default;
   DESCENT_INLINE Vector(T value) {
     if constexpr (in_register) {
-      parts.all = spread<T, N>(value, Lanes<N>{});
+      parts.all = spread<T, lanes_held<T, N>>(value, Lanes<lanes_held<T, N>>{});
     } else {
       parts.low = value;
       parts.high = value;
@@ -68,21 +72,32 @@ struct Vector {
   template <class R>
   static DESCENT_INLINE Vector of(R lanes) {
     Vector made;
-    made.parts.all = (Raw<T, N>)lanes_in_register(lanes);
+    if constexpr (is_pair && sizeof lanes == 2 * sizeof(T)) {
+      made.parts.all = (Raw<T, 4>)widened(lanes, Lanes<4>{});
+    } else {
+      made.parts.all = (Raw<T, lanes_held<T, N>>)lanes_in_register(lanes);
+    }
     return made;
   }
-  DESCENT_INLINE auto raw() const { return lanes_in_register(parts.all); }
+  DESCENT_INLINE auto held() const { return lanes_in_register(parts.all); }
+  DESCENT_INLINE auto raw() const {
+    if constexpr (is_pair) {
+      return shuffled<0>(held(), held(), Lanes<N>{});
+    } else {
+      return held();
+    }
+  }
 
   DESCENT_INLINE T operator[](int64_t lane) const {
     if constexpr (in_register) {
-      return raw()[lane];
+      return held()[lane];
     } else {
       return lane < lanes_below(N) ? parts.low[lane] : parts.high[lane - lanes_below(N)];
     }
   }
   DESCENT_INLINE void set(int64_t lane, T value) {
     if constexpr (in_register) {
-      Raw<T, N> lanes = raw();
+      auto lanes = held();
       lanes[lane] = value;
       parts.all = lanes;
     } else {
@@ -222,7 +237,9 @@ using u8x = Vector<uint8_t, N>;
 
 template <class T, int N>
 DESCENT_INLINE auto low_part(Vector<T, N> v) {
-  if constexpr (Vector<T, N>::in_register) {
+  if constexpr (N == 4 && Vector<T, N / 2>::is_pair) {
+    return Vector<T, N / 2>::of(v.raw());
+  } else if constexpr (Vector<T, N>::in_register) {
     return Vector<T, N / 2>::of(shuffled<0>(v.raw(), v.raw(), Lanes<N / 2>{}));
   } else {
     return v.parts.low;
@@ -230,7 +247,9 @@ DESCENT_INLINE auto low_part(Vector<T, N> v) {
 }
 template <class T, int N>
 DESCENT_INLINE auto high_part(Vector<T, N> v) {
-  if constexpr (Vector<T, N>::in_register) {
+  if constexpr (N == 4 && Vector<T, N / 2>::is_pair) {
+    return Vector<T, N / 2>::of(__builtin_shufflevector(v.raw(), v.raw(), 2, 3, -1, -1));
+  } else if constexpr (Vector<T, N>::in_register) {
     return Vector<T, N / 2>::of(shuffled<N / 2>(v.raw(), v.raw(), Lanes<N / 2>{}));
   } else {
     return v.parts.high;
@@ -238,7 +257,9 @@ DESCENT_INLINE auto high_part(Vector<T, N> v) {
 }
 template <class T, int L, int H>
 DESCENT_INLINE Vector<T, L + H> join(Vector<T, L> low, Vector<T, H> high) {
-  if constexpr (Vector<T, L + H>::in_register) {
+  if constexpr (Vector<T, L>::is_pair && Vector<T, H>::is_pair) {
+    return Vector<T, L + H>::of(__builtin_shufflevector(low.held(), high.held(), 0, 1, 4, 5));
+  } else if constexpr (Vector<T, L + H>::in_register) {
     return Vector<T, L + H>::of(shuffled<0>(low.raw(), high.raw(), Lanes<L + H>{}));
   } else {
     Vector<T, L + H> joined;
@@ -251,7 +272,11 @@ DESCENT_INLINE Vector<T, L + H> join(Vector<T, L> low, Vector<T, H> high) {
 // `function` on every register of the vectors: registers in, lanes of T out.
 template <class T, int N, class Function, class... V>
 DESCENT_INLINE Vector<T, N> map(Function function, V... v) {
-  if constexpr ((Vector<T, N>::in_register && ... && V::in_register)) {
+  if constexpr ((Vector<T, N>::is_pair && ... && V::is_pair)) {
+    return Vector<T, N>::of(function(v.parts.all...));
+  } else if constexpr ((V::is_pair || ...)) {
+    return Vector<T, N>::of(function(v.raw()...));
+  } else if constexpr ((Vector<T, N>::in_register && ... && V::in_register)) {
     return Vector<T, N>::of(function(v.parts.all...));
   } else {
     constexpr int below = lanes_below(N);
@@ -268,6 +293,19 @@ DESCENT_INLINE Vector<T, count> slice(Vector<T, N> v) {
     return slice<first, count>(low_part(v));
   } else {
     return slice<first - lanes_below(N), count>(high_part(v));
+  }
+}
+
+// The vector with `part` in place of its lanes first … first + count - 1, which lie as those of a slice.
+template <int first, class T, int N, int count>
+DESCENT_INLINE Vector<T, N> replace(Vector<T, N> v, Vector<T, count> part) {
+  constexpr int below = lanes_below(N);
+  if constexpr (count == N) {
+    return part;
+  } else if constexpr (first < below) {
+    return join(replace<first>(low_part(v), part), high_part(v));
+  } else {
+    return join(low_part(v), replace<first - below>(high_part(v), part));
   }
 }
 
@@ -351,6 +389,47 @@ DESCENT_INLINE void store(T* to, Vector<T, N> v) {
   } else {
     store(to, v.parts.low);
     store(to + lanes_below(N), v.parts.high);
+  }
+}
+
+// Of squares of 2·size lines and elements the upper right and the lower left quarter change places.
+template <int size, bool second, class R, int... I>
+DESCENT_INLINE R quarters(R a, R b, Sequence<int, I...>) {
+  constexpr int count = lanes_in<R>;
+  return __builtin_shufflevector(a, b,
+                                 ((I & size) != 0 ? count + I - (second ? 0 : size) : I + (second ? size : 0))...);
+}
+template <int size, class R>
+DESCENT_INLINE void swap_quarters(R* lines) {
+  constexpr Lanes<lanes_in<R>> all;
+  if constexpr (size < lanes_in<R>) {
+    DESCENT_UNROLLED
+    for (int i = 0; i < lanes_in<R>; ++i) {
+      if ((i & size) != 0) continue;
+      const R a = lines[i], b = lines[i + size];
+      lines[i] = quarters<size, false>(a, b, all);
+      lines[i + size] = quarters<size, true>(a, b, all);
+    }
+    swap_quarters<2 * size>(lines);
+  }
+}
+// to[i][j] = from[j][i] for N lines of N elements each, lines so many elements apart.
+template <int N, class T>
+DESCENT_INLINE void transpose(const T* from, int64_t from_apart, T* to, int64_t to_apart) {
+  if constexpr (fits_register<T>(N)) {
+    Raw<T, N> lines[N];
+    DESCENT_UNROLLED
+    for (int i = 0; i < N; ++i) __builtin_memcpy(&lines[i], from + i * from_apart, sizeof lines[i]);
+    swap_quarters<1>(lines);
+    DESCENT_UNROLLED
+    for (int i = 0; i < N; ++i) __builtin_memcpy(to + i * to_apart, &lines[i], sizeof lines[i]);
+  } else {
+    constexpr int half = N / 2;
+    for (int i = 0; i < N; i += half) {
+      for (int j = 0; j < N; j += half) {
+        transpose<half>(from + j * from_apart + i, from_apart, to + i * to_apart + j, to_apart);
+      }
+    }
   }
 }
 
