@@ -19,6 +19,9 @@ constexpr double waiting_slack = 1.03;   // sums that wait for themselves leave 
 constexpr int loads_per_cycle = 2;
 // Bytes per cycle, beside the arithmetic, of what is read again and again from beyond the first-level cache.
 constexpr double from_second_level = 32, from_beyond = 16;
+// Of these what passes by beside the arithmetic and costs it nothing: of the second-level cache half, of what lies
+// beyond, memory at worst, as much as prefetchers bring in lines that are read from end to end.
+constexpr double beside_from_second_level = from_second_level / 2, beside_from_beyond = 2;
 constexpr int issued_per_cycle = 5;
 // Rows of a tile and vectors of a tile beyond which only code grows.
 constexpr std::int64_t most_tile_rows = 14, most_tile_vectors = 4;
@@ -392,10 +395,16 @@ class ContractionPlan {
 
   // Blocks of the reduced axes whose panel leaves half of the first-level cache; then what of the left factor takes
   // half of the second-level one: all terms of some rows, or, when these would be few, a block of terms of more rows.
+  // Where both factors may pass by, there is one block of rows and a panel in the second-level cache; where only the
+  // right one may, since the left one has to be copied, several panels lie there.
   void pack() {
     const std::size_t left = 1 - *best_.right;
     const std::int64_t width = best_.vectors * plan_.lanes;
-    const std::int64_t most_terms = std::max<std::int64_t>(machine_.l1_bytes / 2 / (width * element_), 1);
+    const std::int64_t near = machine_.l1_bytes / 2, far = machine_.l2_bytes / 8;
+    const bool streams = far > near && is_wide() && may_stream(left);
+    const bool strips = far / panels_together > near && is_wide() && !streams && is_worth_copying(left);
+    const std::int64_t most_panel = streams ? far : strips ? far / panels_together : near;
+    const std::int64_t most_terms = std::max<std::int64_t>(most_panel / (width * element_), 1);
     Packing packing{*best_.right, 0, 0, !lies_in_panels(factors_[*best_.right]), is_worth_copying(left)};
     std::int64_t inner = 1;  // terms of a step of serial[cut]
     packing.cut = plan_.serial.size() - 1;
@@ -407,8 +416,9 @@ class ContractionPlan {
     packing.block = ceiling(steps, blocks);
     packing.turns = packing.copies && lies_along_terms(*best_.right, best_.vector, blocks);
     packing.turns_left = lies_along_terms(left, *best_.row, blocks);
+    packing.strips_left = strips && blocks > 1 && may_group_terms(blocks);
     const bool is_cut_innermost = packing.cut + 1 == plan_.serial.size();
-    if ((packing.turns || packing.turns_left) && blocks > 1 && is_cut_innermost) {
+    if ((packing.turns || packing.turns_left || packing.strips_left) && blocks > 1 && is_cut_innermost) {
       packing.block = ceiling(packing.block, plan_.lanes) * plan_.lanes;
     }
     plan_.packing = packing;
@@ -419,11 +429,13 @@ class ContractionPlan {
     if (!plan_.inner.empty()) return set_inner(packing.block * inner);
 
     const bool is_staged = packing.cut > 0 || packing.block < steps;
+    if (streams) return stream(is_staged);
     const std::int64_t rows_of_all_terms = std::max<std::int64_t>(most_rows(static_cast<std::int64_t>(terms_)), 1);
     if (!is_staged) return set_row_block(rows_of_all_terms);
-    // Two blocks of rows at least, for threads.
-    const std::int64_t all_rows = extent(*best_.row);
-    const std::int64_t rows_of_block = std::min(most_rows(packing.block * inner), ceiling(all_rows, 2));
+    // Two blocks of rows at least, for threads. Copied in strips they take less of the cache: large panels lie there
+    // too.
+    const std::int64_t all_rows = extent(*best_.row), fit = most_rows(packing.block * inner);
+    const std::int64_t rows_of_block = std::min(strips ? fit / 2 : fit, ceiling(all_rows, 2));
     if (!packing.copies_left && ceiling(all_rows, rows_of_all_terms) <= ceiling(all_rows, rows_of_block)) {
       // Sums that wait between blocks of terms may take an eighth of the second-level cache.
       plan_.vector_block = width;
@@ -436,9 +448,31 @@ class ContractionPlan {
     const std::int64_t together = panels_together * width, all = extent(best_.vector);
     plan_.vector_block = even_block(all, sums / together * together, together);
     plan_.panel_block = together;
+    plan_.packing->lands_last = true;
     plan_.packing->copies_left = has_many_tiles();
   }
 
+  // Has a tile so much to do that its panel may come from the second-level cache for each tile of rows?
+  bool is_wide() const {
+    return other_axes().empty() &&
+           static_cast<double>(best_.vectors * plan_.lanes) <= beside_from_second_level * taken();
+  }
+  // And the left factor, line by line, from beyond it for each panel?
+  bool may_stream(std::size_t left) const {
+    return is_contiguous(left, plan_.serial.back()) && steps_with(left, *best_.row) &&
+           static_cast<double>(best_.rows) <= beside_from_beyond * taken();
+  }
+  // Cycles in which a term of a tile takes each byte of an element of the factors.
+  double taken() const { return cycles(best_.rows, best_.vectors, 0) / static_cast<double>(element_); }
+  // Panel by panel, each for all rows; sums that wait may take a quarter of the second-level cache.
+  void stream(bool is_staged) {
+    const std::int64_t width = best_.vectors * plan_.lanes, all_rows = extent(*best_.row);
+    if (!is_staged) return set_row_block(all_rows);
+    const std::int64_t shared = has_many_tiles() ? all_rows : ceiling(all_rows, 2);  // by threads, the rows or panels
+    plan_.vector_block = width;
+    plan_.packing->lands_last = true;
+    set_row_block(std::min(shared, machine_.l2_bytes / 4 / (width * element_)));
+  }
   // Of which the left factor has so many terms in half of the second-level cache.
   std::int64_t most_rows(std::int64_t terms) const {
     return std::min(machine_.l2_bytes / 2, most_copied_bytes) / element_ / std::max<std::int64_t>(terms, 1);

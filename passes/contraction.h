@@ -15,7 +15,9 @@
 //             sum[row, lane] = fma(left, panel[k, lane], sum[row, lane])
 //
 // Where all terms of enough rows fit, a block of the vector axis is one tile, and sums need not wait long. A factor
-// that lies along the terms is turned on its way into its copy, square by square, in registers.
+// that lies along the terms is turned on its way into its copy, square by square, in registers. A tile so wide that a
+// term of it takes many cycles leaves time for more: its panels may come from the second-level cache, and a left factor
+// that lies along the terms from wherever it is, for one block of all rows.
 //
 // Matrix products in all transpositions, batched ones and windows (an index s·i + d·r is an affine read like any other)
 // are this one nest. Sizes come from a model of the machine in the manner of Goto and van de Geijn (Anatomy of

@@ -142,7 +142,7 @@ class SweepLowering : SweepKernel {
   // are no longer in the first-level cache.
   std::optional<std::int64_t> last_block() const {
     const Extent all = axis(cut_axis()).extent;
-    if (plan_.panel_block == 0 || packing().cut > 0 || piece() > 0 || all.is_batch()) return std::nullopt;
+    if (!packing().lands_last || packing().cut > 0 || piece() > 0 || all.is_batch()) return std::nullopt;
     return (all.size - 1) / packing().block * packing().block;
   }
   // The last block's sums go where the sweep lands, the first block's begin at nothing.
@@ -330,6 +330,10 @@ class SweepLowering : SweepKernel {
     const auto copy_column = [&] {
       loops_.column([&] { k_.store(tiles, left_at(terms), emit_.value(body_, factor, loop::no_temp)); });
     };
+    if (packing().strips_left) {
+      in_squares(terms, [&](std::int64_t count) { loops_.rows([&] { next_terms(count, copy_column); }); });
+      return tiles;
+    }
     loops_.rows([&] {
       if (!packing().turns_left) return each_term(terms, copy_column);
       in_squares(terms, [&](std::int64_t count) { next_terms(count, copy_column); });

@@ -27,7 +27,9 @@ struct Packing {
   bool patches = false, patches_left = false;
   // Read in squares of the innermost reduced axis and the other one: it lies along the former.
   bool turns = false, turns_left = false;
+  bool strips_left = false;   // copied some terms of all rows at a time: it lies along the rows
   std::int64_t together = 0;  // terms that are turned at a time without a copy
+  bool lands_last = false;  // the last block's sums land from registers: too many wait for a pass over them to be cheap
 };
 
 struct Unrolled {

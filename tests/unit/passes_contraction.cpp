@@ -180,11 +180,12 @@ Model model_of(const std::string& nodes) {
       parse_or_fail("contraction", "descent graph 1\nmodel m\nentry step {\n" + nodes + "  output y = %y\n}\n"));
 }
 
-// Caches of these sizes; registers as of a processor with 256-bit vectors, unless there are more.
+// Caches of these sizes; registers and ports as of a processor with 256-bit vectors, unless there are others.
 loop::Program lowered(const Model& model, std::int64_t l1, std::int64_t l2, int lanes, std::int64_t batch,
-                      int registers = 16) {
+                      int registers = 16, int ports = 2) {
   LowerOptions options;
   options.machine.vector_bytes = 32;
+  options.machine.fma_ports = ports;
   options.machine.vector_registers = registers;
   options.machine.l1_bytes = l1;
   options.machine.l2_bytes = l2;
@@ -234,6 +235,59 @@ TEST_CASE("blocks, panels and tails do not change a bit of a contraction") {
       }
     }
   }
+}
+
+// One port and many registers: a tile so wide that its factors may come from beyond the first-level cache.
+TEST_CASE("what passes by a wide tile does not change a bit of a contraction") {
+  for (const Case& one : cases) {
+    const Model model = model_of(one.nodes);
+    if (std::string(one.name).find("more terms than a piece") == 0) continue;
+    for (const std::int64_t batch : {5, 40}) {
+      const Values values = random_inputs(model.entries[0], batch, 7);
+      const Bits plain = run(lowered(model, 32 << 10, 512 << 10, 1, 40), batch, values);
+      for (const std::int64_t l2 : {8 << 10, 32 << 10}) {
+        for (const int lanes : {4, 8, 16}) {
+          CAPTURE(one.name, batch, l2, lanes);
+          const loop::Program program = lowered(model, 512, l2, lanes, 40, 32, 1);
+          REQUIRE(render(loop::verify(program)) == "");
+          CHECK(run(program, batch, values) == plain);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the factors of a wide tile pass by it: panels from the second-level cache, for many rows") {
+  const auto opens_with = [](const std::string& factor, const std::string& at, const std::string& nest) {
+    const Model model = model_of("  %x = input x : f32[" + factor + "]\n  %w = input w : f32[1024, 1024]\n" +
+                                 "  %y = sweep [i < 1000, j < 1024, k < 1024] sum at [i, j] { %x[" + at +
+                                 "] * %w[k, j] } : f32[1000, 1024]\n");
+    CHECK("\n" + nest_of(lowered(model, 32 << 10, 1 << 20, 16, 1, 32, 1)).substr(0, nest.size() - 1) == nest);
+  };
+  opens_with("1000, 1024", "i, k", R"(
+parallel j in 0 ..< 1024 step 64
+  local sums : f32[64000]
+  local panel : f32[32768]
+  serial k in 0 ..< min(512, 1024)
+    vector j_2 in 0 ..< 64
+  serial i in 0 ..< 996 step 6
+    local sum : f32[6, 64]
+)");
+  opens_with("1024, 1000", "k, i", R"(
+parallel i in 0 ..< 1000 step 250
+  serial j in 0 ..< 1024 step 512
+    local sums : f32[128000]
+    serial k in 0 ..< 896 step 128
+      local rows : f32[32000]
+      serial k_2 in k ..< min(k + 128, 1024) step 16
+        serial i_2 in i ..< i + 246 step 6
+          unrolled k_3 in 0 ..< 16
+            vector i_3 in 0 ..< 6
+        unrolled k_3 in 0 ..< 16
+          vector i_2 in 0 ..< 4
+      serial j_2 in j ..< min(j + 512, 1024) step 256
+        local panel : f32[32768]
+)");
 }
 
 TEST_CASE("the last block of columns may end anywhere") {
