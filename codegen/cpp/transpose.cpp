@@ -56,7 +56,8 @@ bool KernelPrinter::transpose(const loop::For& loop, int depth) {
     return analysis_.form(id) == LaneAnalysis::Form::memory && array(id).dtype != DType::boolean;
   };
   const bool is_square = size >= 2 && (size & (size - 1)) == 0 && constant_trips(loop) == size;
-  if (!is_square || !in_memory(load->array) || !in_memory(store->array)) return false;
+  const bool apart_from_it = array(load->array).role == loop::Array::Role::read;
+  if (!is_square || !apart_from_it || !in_memory(load->array) || !in_memory(store->array)) return false;
   if (!is_plain(array(load->array), load->at, loop.variable, lanes->variable) ||
       !is_plain(array(store->array), store->at, loop.variable, lanes->variable))
     return false;

@@ -1,6 +1,11 @@
 #include "tests/support/loop_kernels.h"
 
+#include <fmt/format.h>
+
+#include <stdexcept>
+
 #include "ir/loop_builder.h"
+#include "tests/support/loop_run.h"
 
 namespace descent::test {
 
@@ -88,6 +93,26 @@ Kernel lane_sum() {
     k.store(y, at({Affine::axis(b)}), k.load(lanes, at({Affine::of(0)})));
   });
   return std::move(k).finish();
+}
+
+loop::Program turning(const std::string& type, const std::string& body, const std::string& role) {
+  const std::string text = fmt::format(
+      "descent loop 1\nprogram test batch 5 arena 0\nbuffer x : {0}[16, 40] state\nbuffer y : {0}[40, 16] state\n"
+      "kernel turn({1} x : {0}[16, 40], update y : {0}[40, 16]) {{\n{2}}}\nentry run() -> () {{\n  call turn(x, "
+      "y)\n}}\n",
+      type, role, body);
+  Result<loop::Program> program = loop::parse_program(std::make_shared<Source>(Source{"turned", text}));
+  if (!program) throw std::runtime_error(render(program.errors()));
+  place_buffers(*program);
+  if (const Diagnostics wrong = loop::verify(*program); !wrong.empty()) throw std::runtime_error(render(wrong));
+  return std::move(program).value();
+}
+
+std::string turned_square(int terms, int lanes, const std::string& value) {
+  return fmt::format(
+      "  serial i in 0 ..< 16 step 8 {{\n    serial k in 0 ..< 32 step {0} {{\n      unrolled k_2 in 0 ..< {0} {{\n"
+      "        vector j in 0 ..< {1} {{\n          y[k + k_2, i + j] = {2}\n        }}\n      }}\n    }}\n  }}\n",
+      terms, lanes, value);
 }
 
 }  // namespace descent::test

@@ -14,4 +14,9 @@ loop::Kernel lane_sum();
 // one type and position share a buffer. The entry is `run`.
 loop::Program all_operations(std::int64_t lanes);
 
+// Program whose entry `run` has `body` over x : type[16, 40], with the role, and y : type[40, 16].
+loop::Program turning(const std::string& type, const std::string& body, const std::string& role = "read");
+// For `turning`: y[k + k_2, i + j] = value for `lanes` columns j and `terms` rows k_2 at a time.
+std::string turned_square(int terms, int lanes, const std::string& value);
+
 }  // namespace descent::test

@@ -4,33 +4,13 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/loop_kernels.h"
 #include "tests/support/loop_run.h"
 
 namespace descent::test {
 namespace {
 
 using namespace loop;
-
-// y[.., k, j] = x[j, k …]: `body` over x : type[16, 40] and y : type[40, 16].
-Program turning(const std::string& type, const std::string& body, const std::string& role = "read") {
-  const std::string text = fmt::format(
-      "descent loop 1\nprogram test batch 5 arena 0\nbuffer x : {0}[16, 40] state\nbuffer y : {0}[40, 16] state\n"
-      "kernel turn({1} x : {0}[16, 40], update y : {0}[40, 16]) {{\n{2}}}\nentry run() -> () {{\n  call turn(x, "
-      "y)\n}}\n",
-      type, role, body);
-  Result<Program> program = parse_program(std::make_shared<Source>(Source{"turned", text}));
-  if (!program) FAIL(render(program.errors()));
-  place_buffers(*program);
-  if (const Diagnostics wrong = verify(*program); !wrong.empty()) FAIL(render(wrong));
-  return std::move(program).value();
-}
-
-std::string square(int terms, int lanes, const std::string& value) {
-  return fmt::format(
-      "  serial i in 0 ..< 16 step 8 {{\n    serial k in 0 ..< 32 step {0} {{\n      unrolled k_2 in 0 ..< {0} {{\n"
-      "        vector j in 0 ..< {1} {{\n          y[k + k_2, i + j] = {2}\n        }}\n      }}\n    }}\n  }}\n",
-      terms, lanes, value);
-}
 
 TEST_CASE("turned squares of every size give the interpreter's bits") {
   for (const char* type : {"f32", "f64", "i32", "u8"}) {
@@ -39,7 +19,7 @@ TEST_CASE("turned squares of every size give the interpreter's bits") {
         for (const char* value : {"x[i + j, k + k_2]", "x[i + j, k + k_2 + 3]", "x[i + j, 39 - k - k_2]",
                                   "x[i + j, k_2]", "x[j, k + k_2]", "x[i, k + k_2]"}) {
           CAPTURE(type, terms, lanes, value);
-          const Program program = turning(type, square(terms, lanes, value));
+          const Program program = turning(type, turned_square(terms, lanes, value));
           CHECK(compiled_difference(program, "run", 1, {tame_memory(program, "run", 3)}) == "");
         }
       }
@@ -49,7 +29,7 @@ TEST_CASE("turned squares of every size give the interpreter's bits") {
   for (const auto& [value, role] : {std::pair{"x[i + j, k + k_2] * x[j, k_2 + 1]", "read"},
                                     std::pair{"x[i + j, k + k_2]\n          x[i + j, k + k_2 + 1] = 2.0", "update"}}) {
     CAPTURE(value);
-    const Program program = turning("f32", square(8, 8, value), role);
+    const Program program = turning("f32", turned_square(8, 8, value), role);
     CHECK(compiled_difference(program, "run", 1, {tame_memory(program, "run", 3)}) == "");
   }
 }
@@ -58,7 +38,7 @@ TEST_CASE("a turned square is loaded in lines") {
   const Result<Machine> machine = codegen::named_machine("x86_64-linux-gnu", "x86-64-v3");
   REQUIRE(machine.ok());
   const Result<std::string> text =
-      codegen::emit(turning("f32", square(8, 8, "x[i + j, k + k_2]")), *machine, codegen::Emit::llvm);
+      codegen::emit(turning("f32", turned_square(8, 8, "x[i + j, k + k_2]")), *machine, codegen::Emit::llvm);
   REQUIRE(text.ok());
   CHECK(text->find("load float,") == std::string::npos);
   CHECK(text->find("load <8 x float>") != std::string::npos);

@@ -168,6 +168,25 @@ TEST_CASE("random Loop programs, printed as C++") {
                  {{"g++", "-O1 -march=native" + without_xsimd + quiet}, {"clang++-19", "-O1 -march=native" + quiet}});
 }
 
+TEST_CASE("squares turned in printed C++") {
+  const std::vector<CppCompiler> compilers = {gcc_native, gcc_baseline, clang_native};
+  std::vector<loop::Program> programs;
+  for (const char* type : {"f32", "f64", "i32", "u8"}) {
+    for (const int size : {2, 4, 8}) {
+      for (const char* value : {"x[i + j, k + k_2 + 3]", "x[i + j, 39 - k - k_2]", "x[j, k_2]"}) {
+        programs.push_back(turning(type, turned_square(size, size, value)));
+        const bool is_turned = std::string(value).find("39") == std::string::npos;
+        CHECK((codegen::emit_cpp(programs.back())->find("transpose<") != std::string::npos) == is_turned);
+      }
+    }
+  }
+  // What the loop itself writes is not loaded ahead.
+  programs.push_back(
+      turning("f32", turned_square(8, 8, "x[i + j, k + k_2]\n          x[i + j, k + k_2 + 1] = 2.0"), "update"));
+  CHECK(codegen::emit_cpp(programs.back())->find("transpose<") == std::string::npos);
+  check_together(programs, "run", compilers);
+}
+
 TEST_CASE("many steps in one call of printed C++") {
   std::vector<loop::Program> programs;
   for (std::uint32_t seed = 1; programs.size() < static_cast<std::size_t>(repetitions(10)); ++seed) {
