@@ -87,6 +87,7 @@ llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& ker
     emitter.use_pairs();
     function->addFnAttr(llvm::Attribute::AlwaysInline);
   }
+  if (form == Form::fast && has_prefetches(module.module)) emitter.use_prefetches();
   if (form == Form::small) {
     emitter.keep_loops();
     make_small(*function);
@@ -123,8 +124,11 @@ Value* KernelEmitter::allocate(llvm::Type* type) {
 // -- statements ------------------------------------------------------------------------------------------------------
 
 void KernelEmitter::emit(const loop::Block& block) {
-  for (const loop::Statement& statement : block) {
-    match(statement.node, [this](const auto& node) { emit(node); });
+  const bool may_prefetch = prefetches_ && lanes_ == 1 && mask_ == nullptr;
+  const std::size_t prefetching = may_prefetch ? prefetching_loop(block) : block.size();
+  for (std::size_t at = 0; at < block.size(); ++at) {
+    if (at == prefetching) prefetch_behind(block);
+    match(block[at].node, [this](const auto& node) { emit(node); });
   }
 }
 

@@ -40,6 +40,9 @@ enum class Form : std::uint8_t { fast, inlined, small };
 llvm::Function* emit_kernel(const ModuleContext& module, const loop::Kernel& kernel,
                             const std::vector<llvm::Align>& alignments, Form form = Form::fast);
 
+// Does the module's target have an instruction that asks for a line of memory?
+bool has_prefetches(const llvm::Module& module);
+
 // Emits blocks of a kernel into one LLVM function.
 class KernelEmitter {
  public:
@@ -69,6 +72,7 @@ class KernelEmitter {
   // Two registers for a vector: their operations fill each other's waits.
   void use_pairs() { pairs_ = true; }
   void keep_loops() { keeps_loops_ = true; }  // Form::small
+  void use_prefetches() { prefetches_ = true; }
 
   void emit(const loop::Block& block);
   // A loop from begin to end, both i64, over `body`.
@@ -89,6 +93,13 @@ class KernelEmitter {
   void emit_vector(const loop::For& loop, std::int64_t trips);
   std::int64_t register_lanes(const loop::For& loop) const;
   void emit_parallel(const loop::For& loop, llvm::Value* begin, llvm::Value* end);  // parallel.cpp
+
+  // prefetch.cpp
+  bool adds_up(const loop::Statement& statement) const;
+  std::size_t prefetching_loop(const loop::Block& block) const;
+  void prefetch_behind(const loop::Block& block);
+  void prefetch(const loop::Statement& statement);
+  void prefetch(loop::ArrayId array, const std::vector<loop::Subscript>& at, bool is_store);
 
   llvm::Value* value_of(const loop::IndexValue& index);
   llvm::Value* value_of(const loop::Load& load);
@@ -131,6 +142,7 @@ class KernelEmitter {
   int depth_ = 0;
   bool pairs_ = false;
   bool keeps_loops_ = false;
+  bool prefetches_ = false;
   std::int64_t copies_ = 1;      // of the code being emitted, by the unrolled loops around it
   int lanes_ = 1;                // of the vector loop under way
   llvm::Value* mask_ = nullptr;  // the lanes that run; null: all

@@ -136,6 +136,7 @@ void KernelEmitter::emit_parallel(const loop::For& loop, Value* begin, Value* en
   captures.bind(part);
 
   KernelEmitter emitter(module_, kernel_, part);
+  emitter.prefetches_ = prefetches_;
   emitter.names_ = std::move(inner);
   emitter.names_.threads = nullptr;
   emitter.depth_ = depth_;

@@ -31,6 +31,17 @@ TEST_CASE("a register tile keeps its accumulators out of memory") {
   CHECK(text.find("phi <" + std::to_string(lanes) + " x float>") != std::string::npos);
 }
 
+TEST_CASE("where a register tile goes is asked for before its sums are made") {
+  const Machine machine = codegen::host_machine();
+  const std::string text = llvm_of(program_of(gemm_tile(4, machine.vector_bytes / 2)));
+  const std::string prefetch = "call void @llvm.prefetch";
+  std::size_t count = 0;
+  for (std::size_t at = text.find(prefetch); at != std::string::npos; at = text.find(prefetch, at + 1)) ++count;
+  const bool has_some = machine.triple.find("x86_64") == 0 || machine.triple.find("aarch64") == 0;
+  CHECK(count == (has_some ? 4 * 2 + 2 : 0));  // four rows of two vectors, and what is left of the batch row by row
+  if (has_some) CHECK(text.find(prefetch) < text.find("@llvm.fma"));
+}
+
 TEST_CASE("no operation is wider than a register") {
   Machine machine = codegen::host_machine();
   machine.vector_bytes = 16;
