@@ -150,10 +150,20 @@ class LoopFusion {
     }
     return {};
   }
+  // The same, but serial loops may carry values from iteration to iteration: what comes before such a loop comes as
+  // early as it may.
+  std::string merge_carrying(Block& first, const Block& second) {
+    carries_serially_ = true;
+    for (const Statement& statement : second) {
+      const bool is_loop = std::holds_alternative<For>(statement.node);
+      if (!place(first, statement) && is_loop) return "it has no loop " + spelled(statement);
+    }
+    return {};
+  }
 
  private:
-  // Into the first loop that takes it in, else behind what it must follow.
-  void place(Block& block, const Statement& statement) {
+  // Into the first loop that takes it in, else behind what it must follow; the result says whether there was one.
+  bool place(Block& block, const Statement& statement) {
     const For* loop = std::get_if<For>(&statement.node);
     std::optional<std::pair<std::size_t, Statement>> joined;
     std::string why_not;
@@ -170,13 +180,18 @@ class LoopFusion {
     } else {
       block.insert(block.begin() + static_cast<std::ptrdiff_t>(at), statement);
     }
+    return joined.has_value();
   }
 
   // The same, but a loop that fits nowhere stands for itself.
   void merge(Block& first, const Block& second) {
     for (const Statement& statement : second) {
       const For* loop = std::get_if<For>(&statement.node);
-      if (!loop || !attach(first, statement, *loop).empty()) first.push_back(statement);
+      if (carries_serially_) {
+        place(first, statement);
+      } else if (!loop || !attach(first, statement, *loop).empty()) {
+        first.push_back(statement);
+      }
     }
   }
 
@@ -207,8 +222,9 @@ class LoopFusion {
     // Whether iterations meet does not depend on how the bodies join: asked first, of the bodies side by side.
     Block guest_body = renamed(guest.body, one_variable);
     joined.body.insert(joined.body.end(), guest_body.begin(), guest_body.end());
+    const bool may_carry = carries_ || (carries_serially_ && host.kind == loop::LoopKind::serial);
     const std::vector<std::string> dependent =
-        carries_ ? loop::why_dependent_between(kernel_, joined, host.body.size(), ranges_)
+        may_carry ? loop::why_dependent_between(kernel_, joined, host.body.size(), ranges_)
                  : loop::why_dependent(kernel_, joined, ranges_);
     if (dependent.empty()) {
       joined.body = host.body;
@@ -223,7 +239,8 @@ class LoopFusion {
 
   const Kernel& kernel_;
   Ranges ranges_;
-  bool carries_ = false;  // loops that carry values may join
+  bool carries_ = false;           // loops that carry values may join
+  bool carries_serially_ = false;  // those among them that no thread may share
 };
 
 // -- store to load ---------------------------------------------------------------------------------------------------
@@ -446,7 +463,7 @@ LoweredKernel with_body(LoweredKernel lowered, Block body) {
 }  // namespace
 
 Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::vector<Range>& indices,
-            std::int64_t largest_batch) {
+            std::int64_t largest_batch, bool carries) {
   // Told before the work of joining: a long list of large kernels would spend minutes on attempts.
   if (first.kernel.temps.size() + second.kernel.temps.size() > most_temps) {
     return {std::nullopt, too_large};
@@ -461,9 +478,8 @@ Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::
   }
   Block body = kernel.body;
   LoopFusion fusion(kernel, open_ranges(indices, largest_batch));
-  if (std::string why_not = fusion.merge_all(body, joined.second); !why_not.empty()) {
-    return {std::nullopt, std::move(why_not)};
-  }
+  std::string why_not = carries ? fusion.merge_carrying(body, joined.second) : fusion.merge_all(body, joined.second);
+  if (!why_not.empty()) return {std::nullopt, std::move(why_not)};
   return {with_body(std::move(joined.lowered), std::move(body)), {}};
 }
 

@@ -25,9 +25,10 @@ struct Fusion {
   std::string why_not;  // when there is none
 };
 // The two as one kernel, all loops of the second inside loops of the first. Both have the same index parameters,
-// `indices` their ranges.
+// `indices` their ranges. `carries`: serial loops join although they carry values from iteration to iteration, such as
+// two reductions of what both read.
 Fusion fuse(const LoweredKernel& first, const LoweredKernel& second, const std::vector<Range>& indices,
-            std::int64_t largest_batch);
+            std::int64_t largest_batch, bool carries = false);
 
 // The two as one kernel whatever their loops: what fits nowhere stands for itself, as early as it may. Loops that carry
 // values from iteration to iteration join too, so fewer of them can be told to be parallel: of a whole loop, which has

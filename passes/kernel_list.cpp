@@ -194,8 +194,15 @@ std::string KernelList::join(Entry& host, const std::vector<Axis>& scans, const 
   if (host.is_unrolled || guest.is_unrolled) return join_unrolled(host, scans, guest);
   if (!worthwhile(host.lowered, guest.lowered)) return share_nothing;
   if (std::string crowded = why_crowded(host, guest); !crowded.empty()) return crowded;
+  // What adds up on a register tile has no room for other sums.
+  const bool may_carry = !host.tiling || host.tiling->row_tile <= 1;
   const auto attempt = [&](const LoweredKernel& kernel) -> std::string {
     Fusion fusion = fuse(host.lowered, kernel, indices_of(scans), largest_batch_);
+    if (!fusion.kernel && may_carry) {
+      if (Fusion carrying = fuse(host.lowered, kernel, indices_of(scans), largest_batch_, true); carrying.kernel) {
+        fusion = std::move(carrying);
+      }
+    }
     if (!fusion.kernel) return fusion.why_not;
     host.lowered = std::move(*fusion.kernel);
     host.add(guest);

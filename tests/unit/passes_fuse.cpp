@@ -122,6 +122,25 @@ TEST_CASE("an iteration that needs another one's value stays in a kernel of its 
   CHECK(kernels("  %y = sweep [b < batch, j < 20] { %a[b, %k[j]] + 1.0 } : f32[batch, 20]\n") == 1);
 }
 
+TEST_CASE("reductions of what they share are one kernel, unless one needs the other's end") {
+  const auto check = [](const std::string& second, std::size_t kernels) {
+    CAPTURE(second);
+    const Model model = entry_of(
+        "  %x = input x : f32[batch, 24]\n  %z = input z : f32[batch, 24]\n"
+        "  %s = sweep [b < batch, c < 24] sum at [c] { %x[b, c] * %z[b, c] } : f32[24]\n" +
+        second + "  output s = %s\n  output y = %y\n");
+    for (const int lanes : {1, 8, 16}) {
+      const loop::Program program = lowered(model, true, lanes);
+      if (lanes > 1) CHECK(calls_of(program).size() == kernels);
+      const Values values = random_inputs(model.entries[0], 9, 3);
+      CHECK(run(program, 9, values) == run(lowered(model, false, lanes), 9, values));
+    }
+  };
+  check("  %y = sweep [b < batch, c < 24] sum at [c] { %x[b, c] * %x[b, c] } : f32[24]\n", 1);
+  check("  %y = sweep [b < batch, c < 24] sum at [c] { %x[b, c] * (%z[b, c] - %s[c]) } : f32[24]\n", 2);
+  check("  %y = sweep [b < batch, c < 24] sum at [c] { %x[b, c] * %s[-c + 23] } : f32[24]\n", 2);
+}
+
 TEST_CASE("kernels whose locals would not fit on one stack stay apart") {
   const auto fused = [](std::int64_t elements) {
     const std::string size = std::to_string(elements);
