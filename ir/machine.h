@@ -13,7 +13,8 @@ struct Machine {
   int vector_bytes = 16;  // widest vector unit
   int vector_registers = 16;
   int fma_ports = 2;
-  int fma_latency = 4;  // cycles
+  bool halves_vectors = false;  // the widest vectors run as two halves: half of one takes half the time
+  int fma_latency = 4;          // cycles
   std::int64_t l1_bytes = 32 << 10;
   std::int64_t l2_bytes = 512 << 10;
   std::int64_t l3_bytes = 8 << 20;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 #include <set>
 
@@ -139,32 +140,38 @@ class ContractionPlan {
 
   // Cycles of one term on a tile: arithmetic, loads, instructions, the sums waiting for themselves, and the right
   // factor's way from its cache at so many cycles a vector.
-  double cycles(std::int64_t rows, std::int64_t vectors, double way) const {
+  double cycles(std::int64_t rows, std::int64_t width, double way) const {
+    const std::int64_t vectors = ceiling(width, plan_.lanes);
+    const double filled = static_cast<double>(width) / plan_.lanes;  // half vectors count half
     const auto products = static_cast<double>(rows * vectors);
     const auto loads = static_cast<double>(rows + vectors);
     constexpr double loop_instructions = 3, late_load = 0.02;
     return late_load * loads +
-           std::max({products / machine_.fma_ports, loads / loads_per_cycle,
+           std::max({static_cast<double>(rows) * filled / machine_.fma_ports, loads / loads_per_cycle,
                      (products + loads + loop_instructions) / issued_per_cycle,
                      static_cast<double>(machine_.fma_latency) * waiting_slack, way * static_cast<double>(vectors)});
   }
   // All of an axis in tiles, what is left in narrower ones: of a static axis one, of batch one by one.
-  double row_cycles(AxisId row, std::int64_t rows, std::int64_t vectors, double way) const {
+  double row_cycles(AxisId row, std::int64_t rows, std::int64_t width, double way) const {
     const std::int64_t rest = extent(row) % rows;
     const bool is_batch = sweep_.axes[static_cast<std::size_t>(row)].extent.is_batch();
     const double rest_cycles = rest == 0  ? 0
-                               : is_batch ? static_cast<double>(rest) * cycles(1, vectors, way)
-                                          : cycles(rest, vectors, way);
-    return static_cast<double>(extent(row) / rows) * cycles(rows, vectors, way) + rest_cycles;
+                               : is_batch ? static_cast<double>(rest) * cycles(1, width, way)
+                                          : cycles(rest, width, way);
+    return static_cast<double>(extent(row) / rows) * cycles(rows, width, way) + rest_cycles;
   }
   double tile_cycles(AxisId vector, std::optional<AxisId> row, std::int64_t rows, std::int64_t vectors,
                      double way) const {
     const std::int64_t width = vectors * plan_.lanes, rest = extent(vector) % width;
-    const auto of_rows = [&](std::int64_t count) {
-      return row ? row_cycles(*row, rows, count, way) : cycles(1, count, way);
+    const auto of_rows = [&](std::int64_t elements) {
+      return row ? row_cycles(*row, rows, elements, way) : cycles(1, elements, way);
     };
-    double one = static_cast<double>(extent(vector) / width) * of_rows(vectors);
-    if (rest > 0) one += of_rows(ceiling(rest, plan_.lanes));
+    double one = static_cast<double>(extent(vector) / width) * of_rows(width);
+    if (is_batch(vector) && rest > 0) one += of_rows(ceiling(rest, plan_.lanes) * plan_.lanes);
+    // The axis may come to be cut into blocks.
+    const std::vector<std::int64_t> widths =
+        is_batch(vector) ? std::vector<std::int64_t>{} : rest_widths(rest, width, plan_.rest_step, true);
+    for (const std::int64_t narrower : widths) one += of_rows(narrower);
     const double turns = points_ / static_cast<double>(extent(vector)) / (row ? static_cast<double>(extent(*row)) : 1);
     return one * turns;
   }
@@ -239,15 +246,26 @@ class ContractionPlan {
     return read && std::all_of(read->at.begin(), read->at.end(), is_direct) ? read : nullptr;
   }
   bool is_batch(AxisId axis) const { return sweep_.axes[static_cast<std::size_t>(axis)].extent.is_batch(); }
-  // Elements that a read covers while these axes move.
-  double covered(const Read& read, const std::vector<AxisId>& moving) const {
+  // Elements that a read covers while axes take so many steps.
+  static double covered(const Read& read, const std::function<std::int64_t(AxisId)>& steps) {
     double elements = 1;
-    for (std::int64_t places : reach_of(read, [&](AxisId axis) {
-           return std::count(moving.begin(), moving.end(), axis) > 0 ? extent(axis) : std::int64_t{1};
-         })) {
-      elements *= static_cast<double>(places);
-    }
+    for (std::int64_t places : reach_of(read, steps)) elements *= static_cast<double>(places);
     return elements;
+  }
+  double covered(const Read& read, const std::vector<AxisId>& moving) const {
+    return covered(read, [&](AxisId axis) {
+      return std::count(moving.begin(), moving.end(), axis) > 0 ? extent(axis) : std::int64_t{1};
+    });
+  }
+  // What it covers while the inner axes and the terms of one block move.
+  double covered_in_block(const Read& read) const {
+    return covered(read, [&](AxisId axis) {
+      if (std::count(plan_.inner.begin(), plan_.inner.end(), axis) > 0) return extent(axis);
+      const auto depth =
+          static_cast<std::size_t>(std::find(plan_.serial.begin(), plan_.serial.end(), axis) - plan_.serial.begin());
+      if (depth == plan_.serial.size() || depth < plan_.packing->cut) return std::int64_t{1};
+      return depth == plan_.packing->cut ? std::min(plan_.packing->block, extent(axis)) : extent(axis);
+    });
   }
   // Points of these axes that the factor steps with.
   double stepped(std::size_t factor, const std::vector<AxisId>& moving) const {
@@ -333,7 +351,7 @@ class ContractionPlan {
     const bool is_one_tile = all <= width;  // then threads share the rows
     if (most < rows || is_one_tile) set_row_block(is_one_tile ? std::min(most, ceiling(rows, 2)) : most);
     // A patch has all places of its rows: as many tiles of them as there is room for.
-    const double patch = plan_.packing->patches_left ? covered(*patch_read(left), terms_and(plan_.inner)) : 0;
+    const double patch = plan_.packing->patches_left ? covered_in_block(*patch_read(left)) : 0;
     const std::int64_t tiles = static_cast<std::int64_t>(most_patch() / std::max(patch, 1.0)) / best_.rows;
     const std::int64_t fit = std::max<std::int64_t>(tiles, 1) * best_.rows;
     if ((plan_.row_block > 0 ? plan_.row_block : rows) > fit) plan_.row_block = fit;
@@ -463,7 +481,7 @@ class ContractionPlan {
            static_cast<double>(best_.rows) <= beside_from_beyond * taken();
   }
   // Cycles in which a term of a tile takes each byte of an element of the factors.
-  double taken() const { return cycles(best_.rows, best_.vectors, 0) / static_cast<double>(element_); }
+  double taken() const { return cycles(best_.rows, best_.vectors * plan_.lanes, 0) / static_cast<double>(element_); }
   // Panel by panel, each for all rows; sums that wait may take a quarter of the second-level cache.
   void stream(bool is_staged) {
     const std::int64_t width = best_.vectors * plan_.lanes, all_rows = extent(*best_.row);

@@ -225,7 +225,7 @@ class LoopFusion {
     const bool may_carry = carries_ || (carries_serially_ && host.kind == loop::LoopKind::serial);
     const std::vector<std::string> dependent =
         may_carry ? loop::why_dependent_between(kernel_, joined, host.body.size(), ranges_)
-                 : loop::why_dependent(kernel_, joined, ranges_);
+                  : loop::why_dependent(kernel_, joined, ranges_);
     if (dependent.empty()) {
       joined.body = host.body;
       merge(joined.body, guest_body);

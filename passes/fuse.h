@@ -7,9 +7,10 @@
 //
 // A loop of the second kernel joins the loop of the first that runs over the same numbers, when it may move up to it
 // and different iterations of the two touch no common place: the same test that makes a loop parallel. Their bodies
-// join in the same way. So neither the bits nor the parallel axes can change, and no operation is named here: chains
-// of elementwise sweeps, rows with several reductions, and what follows a contraction on its register tile are one
-// rule.
+// join in the same way. Serial loops may carry sums of their own where fuse() is told so: then only what one of the two
+// computes must stay apart from the other's iterations. So neither the bits nor the parallel axes can change, and no
+// operation is named here: chains of elementwise sweeps, rows with several reductions, and what follows a contraction
+// on its register tile are one rule.
 #pragma once
 
 #include <optional>

@@ -61,6 +61,18 @@ void put_apart_first(const Sweep& sweep, std::vector<AxisId>& free) {
   if (apart != free.end()) std::rotate(first, apart, apart + 1);
 }
 
+// Axes in the order of the result's dimensions: it is written from its begin to its end, whatever came first in the
+// sweep's box.
+//   [c, b, i] at [b, c, i]   b, c, i
+void put_in_order(const Sweep& sweep, std::vector<AxisId>& free) {
+  const auto dimension = [&](AxisId axis) {
+    return std::find_if(sweep.landing.begin(), sweep.landing.end(),
+                        [&](const Index& index) { return index.offset.coefficient(axis) != 0; }) -
+           sweep.landing.begin();
+  };
+  std::stable_sort(free.begin(), free.end(), [&](AxisId a, AxisId b) { return dimension(a) < dimension(b); });
+}
+
 int widest_element(const Sweep& sweep, const Graph& graph, DType result) {
   int bytes = size_of(result);
   for (const Read* read : reads(sweep)) {
@@ -155,6 +167,7 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& resu
   std::erase_if(candidates, [&](AxisId axis) { return std::count(alone.begin(), alone.end(), axis) == 0; });
 
   plan.lanes = lanes <= 1 ? 1 : std::max(1, lanes * 4 / widest_element(sweep, graph, result.dtype));
+  plan.rest_step = machine.halves_vectors && plan.lanes >= 4 ? plan.lanes / 2 : plan.lanes;
   if (plan.lanes > 1 && is_contraction(sweep)) {
     plan_contraction(sweep, graph, result.shape, plan.free, machine, largest_batch, layouts, plan);
   } else if (plan.lanes > 1 && layouts.result > 0 && runs_by_panels(sweep, candidates)) {
@@ -175,8 +188,20 @@ Schedule schedule(const Sweep& sweep, const Graph& graph, const TensorType& resu
   std::erase_if(plan.free, [&](AxisId axis) {
     return axis == plan.vector || axis == plan.row || std::count(plan.inner.begin(), plan.inner.end(), axis) > 0;
   });
+  if (sweep.combiner == Combiner::none && !plan.scatters) put_in_order(sweep, plan.free);
   put_apart_first(sweep, plan.free);
   return plan;
+}
+
+std::vector<std::int64_t> rest_widths(std::int64_t rest, std::int64_t tile, std::int64_t step, bool divide) {
+  if (rest <= 0) return {};
+  const std::int64_t width = (rest + step - 1) / step * step;
+  if (!divide || tile % width == 0) return {width};
+  std::int64_t first = tile / 2, second = step;
+  while (first > width) first /= 2;
+  while (first + second < width) second *= 2;
+  if (first + second >= tile || tile % first != 0 || first % second != 0) return {tile};
+  return {first, second};
 }
 
 std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, const Shape& shape) {
@@ -200,7 +225,8 @@ std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, co
                 schedule.vector_block,
                 schedule.panel_block,
                 schedule.masks_rest,
-                schedule.inner_first};
+                schedule.inner_first,
+                schedule.rest_step};
   for (AxisId axis : schedule.free) {
     if (!dimension[static_cast<std::size_t>(axis)]) return std::nullopt;
     tiling.free.push_back(*dimension[static_cast<std::size_t>(axis)]);
@@ -240,6 +266,7 @@ std::optional<Schedule> with_tiling(const Sweep& sweep, const Schedule& own, con
   schedule.vector_block = tiling.vector_block;
   schedule.panel_block = tiling.panel_block;
   schedule.masks_rest = tiling.masks_rest;
+  schedule.rest_step = tiling.rest_step;
   schedule.inner_first = tiling.inner_first;
   return schedule;
 }

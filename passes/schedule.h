@@ -51,6 +51,7 @@ struct Schedule {
                                   // whole tiles; 0: all
   std::int64_t panel_block = 0;   // elements of `vector` whose panels are copied together, in whole tiles; 0: one tile
   bool masks_rest = false;        // what fills no tile of `vector` runs in masked lanes, else in narrower tiles
+  std::int64_t rest_step = 1;     // masked tiles are multiples of so many elements
   bool inner_first = false;       // the inner axes stand around the tiles of `vector` too: lines are written in order
   std::optional<Packing> packing;
   bool scatters = false;
@@ -65,7 +66,12 @@ struct Tiling {
   int lanes = 1;
   std::int64_t vector_tile = 1, row_tile = 1, row_block = 0, vector_block = 0, panel_block = 0;
   bool masks_rest = false, inner_first = false;
+  std::int64_t rest_step = 1;
 };
+// Of the tiles for so many elements that fill none: one, a multiple of `step`. `divide`: each of them, two if need be,
+// divides the whole tile, so that what begins in a block of the vector axis at a multiple of it ends there.
+//   rest 33, tile 64, step 8 → 40; to divide → 32, 8
+std::vector<std::int64_t> rest_widths(std::int64_t rest, std::int64_t tile, std::int64_t step, bool divide);
 // Of a result of this shape; nothing when some axis does not have a dimension to itself.
 std::optional<Tiling> tiling_of(const Sweep& sweep, const Schedule& schedule, const Shape& shape);
 // The tiling as the schedule of a sweep that computes the points of its result one by one, each of the same shape or of

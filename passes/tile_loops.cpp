@@ -105,20 +105,25 @@ std::vector<Blocks> TileLoops::vector_blocks() const {
   std::vector<Blocks> blocks;
   if (all.is_batch() || all.size >= tile) blocks.push_back({Bound::of(0), whole, tile, false});
   // Of a batch nothing is known but that less than a tile is left: vector by vector.
-  const std::int64_t rest = all.is_batch() ? plan_.lanes : all.size % tile;
-  const std::int64_t width = rest_width(rest);
-  if (rest > 0) blocks.push_back({whole, end, width, all.is_batch() || width > rest});
+  if (all.is_batch()) {
+    blocks.push_back({whole, end, plan_.lanes, true});
+    return blocks;
+  }
+  std::int64_t at = all.size / tile * tile;
+  for (const std::int64_t width : masked_widths(all.size - at)) {
+    const std::int64_t stop = std::min(at + width, all.size);
+    blocks.push_back({Bound::of(at), Bound::of(stop), width, at + width > stop});
+    at = stop;
+  }
   return blocks;
 }
 
-// Of a narrower tile for so many elements. Inside blocks of the vector axis it divides the whole tile: what begins in a
-// block at a multiple of it ends there.
-std::int64_t TileLoops::rest_width(std::int64_t rest) const {
-  const std::int64_t tile = plan_.vector_tile, width = (rest + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
-  const Extent all = extent(*plan_.vector);
-  const bool is_cut = !all.is_batch() && ((plan_.vector_block > 0 && plan_.vector_block < all.size) ||
-                                          (plan_.panel_block > 0 && plan_.panel_block < all.size));
-  return is_cut && width > 0 && tile % width != 0 ? tile : width;
+// Of the tiles for so many elements of the static vector axis that fill none.
+std::vector<std::int64_t> TileLoops::masked_widths(std::int64_t rest) const {
+  const std::int64_t all = extent(*plan_.vector).size;
+  const bool is_cut =
+      (plan_.vector_block > 0 && plan_.vector_block < all) || (plan_.panel_block > 0 && plan_.panel_block < all);
+  return rest_widths(rest, plan_.vector_tile, plan_.rest_step, is_cut);
 }
 
 void TileLoops::columns(std::int64_t size, const Inside& inside) {
@@ -234,11 +239,17 @@ void TileLoops::row(const Element& inside) {
 void TileLoops::row_parts(const Inside& inside) {
   if (vector_size_ <= plan_.lanes) return inside();
   const std::string& name = job_.sweep->axes[static_cast<std::size_t>(*plan_.vector)].name;
+  const std::int64_t whole = vector_size_ / plan_.lanes * plan_.lanes;
   part_size_ = plan_.lanes;
-  k_.loop(LoopKind::serial, name, Bound::of(0), {Bound::of(vector_size_)}, plan_.lanes, [&](VariableId part) {
+  k_.loop(LoopKind::serial, name, Bound::of(0), {Bound::of(whole)}, plan_.lanes, [&](VariableId part) {
     part_base_ = Affine::axis(part);
     inside();
   });
+  if (whole < vector_size_) {
+    part_size_ = vector_size_ - whole;
+    part_base_ = Affine::of(whole);
+    inside();
+  }
   part_size_ = 0;
   part_base_ = Affine{};
 }
@@ -257,8 +268,11 @@ std::int64_t TileLoops::most_rows() const {
 std::int64_t TileLoops::most_columns() const {
   if (is_one_tile_ || !plan_.vector) return vector_size_;
   if (column_size_ > 0) return column_size_;
-  const std::int64_t all = most(*plan_.vector), whole = all / plan_.vector_tile * plan_.vector_tile;
-  return whole + rest_width(all - whole);
+  const std::int64_t all = most(*plan_.vector);
+  std::int64_t columns = all / plan_.vector_tile * plan_.vector_tile;
+  if (extent(*plan_.vector).is_batch()) return columns + (all - columns + plan_.lanes - 1) / plan_.lanes * plan_.lanes;
+  for (const std::int64_t width : masked_widths(all - columns)) columns += width;
+  return columns;
 }
 
 // Elements from `first` of the tile on.

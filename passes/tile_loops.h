@@ -63,7 +63,8 @@ class TileLoops {
   // Inside tiles(): the elements of a row of the vector tile, masked.
   void row(const Element& inside);
   bool is_masked() const { return is_masked_; }
-  // Inside tiles(), unmasked: parts of the vector tile, for which row() and elements() run over one vector.
+  // Inside tiles(), unmasked: parts of the vector tile, for which row() and elements() run over one vector, the last
+  // one perhaps narrower.
   void row_parts(const Inside& inside);
   // Inside rows(): the rows of the tile side by side.
   void column(const Inside& inside);
@@ -87,7 +88,7 @@ class TileLoops {
 
  private:
   std::vector<Blocks> vector_blocks() const;
-  std::int64_t rest_width(std::int64_t rest) const;
+  std::vector<std::int64_t> masked_widths(std::int64_t rest) const;
   std::vector<loop::Bound> ends(std::int64_t size, const loop::Bound& end) const;
   std::int64_t most(AxisId id) const { return extent(id).is_batch() ? job_.largest_batch : extent(id).size; }
   Extent extent(AxisId id) const { return job_.sweep->axes[static_cast<std::size_t>(id)].extent; }

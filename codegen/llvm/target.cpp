@@ -107,7 +107,10 @@ void describe_vectors(Machine& machine, const llvm::MCSubtargetInfo& subtarget) 
     machine.vector_registers = 32;
   }
   // Zen 4 joins its two 256-bit units for one 512-bit operation.
-  if (machine.cpu == "znver4") machine.fma_ports = 1;
+  if (machine.cpu == "znver4") {
+    machine.fma_ports = 1;
+    machine.halves_vectors = true;
+  }
 }
 
 std::int64_t cache_bytes(int name, std::int64_t otherwise) {

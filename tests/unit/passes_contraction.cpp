@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "ir/loop_layout.h"
+#include "passes/schedule.h"
 #include "tests/support/graph_run.h"
 
 namespace descent {
@@ -182,10 +183,11 @@ Model model_of(const std::string& nodes) {
 
 // Caches of these sizes; registers and ports as of a processor with 256-bit vectors, unless there are others.
 loop::Program lowered(const Model& model, std::int64_t l1, std::int64_t l2, int lanes, std::int64_t batch,
-                      int registers = 16, int ports = 2) {
+                      int registers = 16, int ports = 2, bool halves = false) {
   LowerOptions options;
   options.machine.vector_bytes = 32;
   options.machine.fma_ports = ports;
+  options.machine.halves_vectors = halves;
   options.machine.vector_registers = registers;
   options.machine.l1_bytes = l1;
   options.machine.l2_bytes = l2;
@@ -257,6 +259,22 @@ TEST_CASE("what passes by a wide tile does not change a bit of a contraction") {
   }
 }
 
+TEST_CASE("half vectors do not change a bit of a contraction") {
+  for (const Case& one : cases) {
+    const Model model = model_of(one.nodes);
+    const Values values = random_inputs(model.entries[0], 5, 7);
+    const Bits plain = run(lowered(model, 32 << 10, 512 << 10, 1, 5), 5, values);
+    for (const auto& [l1, l2] : {std::pair{32 << 10, 512 << 10}, std::pair{1 << 10, 1 << 10}}) {
+      for (const int lanes : {4, 8, 16}) {
+        CAPTURE(one.name, l1, l2, lanes);
+        const loop::Program program = lowered(model, l1, l2, lanes, 5, 32, 1, true);
+        REQUIRE(render(loop::verify(program)) == "");
+        CHECK(run(program, 5, values) == plain);
+      }
+    }
+  }
+}
+
 TEST_CASE("the factors of a wide tile pass by it: panels from the second-level cache, for many rows") {
   const auto opens_with = [](const std::string& factor, const std::string& at, const std::string& nest) {
     const Model model = model_of("  %x = input x : f32[" + factor + "]\n  %w = input w : f32[1024, 1024]\n" +
@@ -290,6 +308,31 @@ parallel i in 0 ..< 1000 step 250
 )");
 }
 
+TEST_CASE("what is left of a tile is two tiles at most, each of which divides the whole one where it must") {
+  using Widths = std::vector<std::int64_t>;
+  CHECK(rest_widths(0, 64, 16, true).empty());
+  CHECK(rest_widths(33, 64, 16, false) == Widths{48});
+  CHECK(rest_widths(33, 64, 16, true) == Widths{32, 16});
+  CHECK(rest_widths(33, 64, 8, false) == Widths{40});
+  CHECK(rest_widths(33, 64, 8, true) == Widths{32, 8});
+  CHECK(rest_widths(50, 64, 8, true) == Widths{64});
+  CHECK(rest_widths(9, 64, 8, true) == Widths{16});
+  CHECK(rest_widths(17, 48, 8, true) == Widths{24});
+  CHECK(rest_widths(33, 48, 8, true) == Widths{48});
+}
+
+TEST_CASE("one element beyond whole vectors costs half a vector where the widest run as halves") {
+  const Model model = model_of(
+      "  %x = input x : f32[64, 96]\n  %w = input w : f32[96, 97]\n"
+      "  %y = sweep [i < 64, j < 97, k < 96] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[64, 97]\n");
+  for (const bool halves : {false, true}) {
+    const std::string nest = nest_of(lowered(model, 32 << 10, 1 << 20, 16, 1, 32, 2, halves));
+    CAPTURE(halves, nest);
+    CHECK((nest.find("local sum_2 : f32[4, 8]") != std::string::npos || nest.find(", 8]") != std::string::npos) ==
+          halves);
+  }
+}
+
 TEST_CASE("the last block of columns may end anywhere") {
   for (const std::int64_t columns : {260, 266, 390, 402, 515, 518, 650}) {
     const std::string n = std::to_string(columns);
@@ -297,8 +340,10 @@ TEST_CASE("the last block of columns may end anywhere") {
         model_of("  %x = input x : f32[48, 96]\n  %w = input w : f32[96, " + n + "]\n  %y = sweep [i < 48, j < " + n +
                  ", k < 96] sum at [i, j] { %x[i, k] * %w[k, j] } : f32[48, " + n + "]\n");
     for (const std::int64_t l2 : {16 << 10, 20 << 10, 32 << 10}) {
-      CAPTURE(columns, l2);
-      CHECK(render(loop::verify(lowered(model, 4 << 10, l2, 8, 1))) == "");
+      for (const bool halves : {false, true}) {
+        CAPTURE(columns, l2, halves);
+        CHECK(render(loop::verify(lowered(model, 4 << 10, l2, 8, 1, 16, 2, halves))) == "");
+      }
     }
   }
 }
@@ -425,6 +470,23 @@ TEST_CASE("windows are read from patches that know no borders") {
   const std::size_t patch = backward_nest.find("local patch : f32[2, 3, 11, 18]"),
                     panel = backward_nest.find("local panel"), places = backward_nest.find("serial r in 0 ..< 3");
   CHECK((patch < panel && panel < places && places != std::string::npos));
+
+  // Of one tile of filters: half of the channels, for threads, have room in one patch and share a panel.
+  const Model wide = model_of(
+      "  %d = input d : f32[batch, 64, 24, 24]\n  %x = input x : f32[batch, 32, 26, 26]\n"
+      "  %y = sweep [b < batch, o < 64, i < 24, j < 24, k < 32, r < 3, s < 3] sum at [o, k, r, s] "
+      "{ %d[b, o, i, j] * %x[b, k, i + r, j + s] } : f32[64, 32, 3, 3]\n");
+  const std::string wide_nest = nest_of(lowered(wide, 32 << 10, 1 << 20, 16, 64, 32));
+  CAPTURE(wide_nest);
+  CHECK(wide_nest.find("parallel k in 0 ..< 32 step 16\n") == 0);
+}
+
+TEST_CASE("a result is written from its begin to its end, whatever stands first in the box") {
+  const Model model = model_of(
+      "  %x = input x : f32[batch, 6, 32]\n  %c = input c : f32[6]\n"
+      "  %y = sweep [c < 6, b < batch, i < 32] at [b, c, i] { %x[b, c, i] * %c[c] } : f32[batch, 6, 32]\n");
+  CHECK(nest_of(lowered(model, 32 << 10, 512 << 10, 8, 4)).find("parallel b in 0 ..< batch\n  serial c in 0 ..< 6\n") ==
+        0);
 }
 
 TEST_CASE("what lies along the terms of a channel is turned in registers") {
