@@ -168,6 +168,8 @@ const std::vector<LibraryCase>& library_cases() {
        "y",
        {"y, shown, cell = lstm_from(x, h, c)"}},
       {"bidirectional_lstm", {"x : f32[batch, 4, 3]"}, "bidirectional_lstm(x, 2)"},
+      {"bidirectional_rnn", {"x : f32[batch, 4, 3]"}, "bidirectional_rnn(x, 2)"},
+      {"bidirectional_gru", {"x : f32[batch, 4, 3]"}, "bidirectional_gru(x, 2)"},
       {"masked_bidirectional_lstm",
        {"x : f32[batch, 5, 3]", "length : i32[batch] in 1 ..< 6"},
        "masked_bidirectional_lstm(x, length, 2)"},

@@ -27,6 +27,7 @@ inline constexpr Function linear("linear"), flatten("flatten"), merge("merge"), 
 
 // Recurrent layers.
 inline constexpr Function rnn("rnn"), gru("gru"), lstm("lstm"), lstm_from("lstm_from"), open_memory("open_memory"),
+    bidirectional_rnn("bidirectional_rnn"), bidirectional_gru("bidirectional_gru"),
     bidirectional_lstm("bidirectional_lstm"), masked_bidirectional_lstm("masked_bidirectional_lstm"),
     reversed("reversed"), masked_reversed("masked_reversed"), last_place("last_place"),
     luong_attention("luong_attention");
