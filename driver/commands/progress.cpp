@@ -61,7 +61,7 @@ void Progress::step(std::int64_t step, double loss) {
 void Progress::epoch(const EpochReport& report) {
   seconds_ += report.seconds;
   if (report.watch) watch(*report.watch, !report.evaluation.empty());
-  if (!report.warnings.empty()) {
+  if (!report.warnings.empty() && detail_ != Detail::brief) {  // of many runs each is a row that says what became of it
     clear();
     warn(report.warnings);
   }
